@@ -1,0 +1,2 @@
+//! `booking-api`
+fn main() {}

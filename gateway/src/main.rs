@@ -1,0 +1,2 @@
+//! `usher`
+fn main() {}

@@ -1,0 +1,1 @@
+//! Queue tokens and admission tickets.
