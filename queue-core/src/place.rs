@@ -116,12 +116,7 @@ mod tests {
     #[test]
     fn scores_keep_the_order_and_are_exact() {
         let place = |epoch, sequence| Place { epoch: Epoch(epoch), sequence: Sequence(sequence) };
-        let ordered = [
-            place(0, 1),
-            place(0, Sequence::MAX.0),
-            place(1, 1),
-            place(Epoch::MAX.0, Sequence::MAX.0),
-        ];
+        let ordered = [place(0, 1), place(0, Sequence::MAX.0), place(1, 1), place(Epoch::MAX.0, Sequence::MAX.0)];
         for pair in ordered.windows(2) {
             assert!(pair[0] < pair[1] && pair[0].score() < pair[1].score());
         }

@@ -33,8 +33,7 @@ impl SessionId {
         let started = u64::from_be_bytes(started.try_into().ok()?);
         let fits = length == Self::BYTES && started <= u64::MAX / 1_000;
         fits.then(|| {
-            VisitorId::from_slice(visitor)
-                .map(|visitor| Self { visitor, started: Timestamp::from_millis(started) })
+            VisitorId::from_slice(visitor).map(|visitor| Self { visitor, started: Timestamp::from_millis(started) })
         })?
     }
 }
@@ -55,10 +54,7 @@ mod tests {
     /// A session id written and read is the same id; other texts are none.
     #[test]
     fn is_read_as_written() {
-        let id = SessionId::new(
-            VisitorId::from_entropy([7; 16]),
-            Timestamp::from_micros(1_796_122_800_123_456),
-        );
+        let id = SessionId::new(VisitorId::from_entropy([7; 16]), Timestamp::from_micros(1_796_122_800_123_456));
         assert_eq!(id.to_string().len(), 32);
         assert_eq!(SessionId::parse(&id.to_string()), Some(id));
         assert_eq!(SessionId::parse("short"), None);

@@ -86,8 +86,7 @@ impl fmt::Display for Timestamp {
 fn civil_from_days(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;
@@ -107,9 +106,6 @@ mod tests {
         assert_eq!(shown(951_782_400), "2000-02-29T00:00:00.000Z");
         assert_eq!(shown(1_796_122_800), "2026-12-01T11:00:00.000Z");
         assert_eq!(shown(4_107_542_400), "2100-03-01T00:00:00.000Z");
-        assert_eq!(
-            Timestamp::from_millis(1_796_122_800_123).to_string(),
-            "2026-12-01T11:00:00.123Z"
-        );
+        assert_eq!(Timestamp::from_millis(1_796_122_800_123).to_string(), "2026-12-01T11:00:00.123Z");
     }
 }
