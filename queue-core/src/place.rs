@@ -8,6 +8,9 @@ use std::fmt;
 pub struct Epoch(u32);
 
 impl Epoch {
+    /// No epoch yet.
+    pub const NONE: Self = Self(0);
+
     /// The highest epoch a place can carry: scores stay exact in a double (2^53) with 31 bits of sequence.
     pub const MAX: Self = Self((1 << 22) - 1);
 

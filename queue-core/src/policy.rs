@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn renews_late_and_within_the_maximum() {
         let policy = Policy::new(&PolicyDraft::default()).unwrap();
-        let at = |secs| Timestamp::from_secs(1_000_000 + secs);
+        let at = |secs: u64| Timestamp::from_secs(1_000_000 + secs);
         assert!(!policy.renews(at(0), at(300), at(149)));
         assert!(policy.renews(at(0), at(300), at(151)));
         assert_eq!(policy.session_end(at(0), at(1_700)), at(1_800));

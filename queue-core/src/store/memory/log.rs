@@ -1,0 +1,50 @@
+//! The change log: what a follower missed, as far back as it is kept.
+
+use std::collections::VecDeque;
+
+use crate::high_water::Version;
+use crate::store::{Change, Event};
+
+/// The most versions one follower catches up by; further behind, everything is read anew.
+pub(crate) const LONGEST_CATCH_UP: usize = 1_000;
+
+/// The latest changes.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    changes: VecDeque<Change>,
+    pending: Vec<Event>,
+}
+
+impl Log {
+    /// Notes one thing that changed in the step under way.
+    pub(super) fn note(&mut self, event: Event) {
+        match (self.pending.last_mut(), event) {
+            // Joins come in hundreds; the last place says it all.
+            (Some(Event::Joined(last)), Event::Joined(later)) => *last = later,
+            _ => self.pending.push(event),
+        }
+    }
+
+    /// Whether the step under way changed something.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Closes the step under way as one version.
+    pub(super) fn seal(&mut self, version: Version) {
+        if self.changes.len() == LONGEST_CATCH_UP {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(Change { version, events: std::mem::take(&mut self.pending) });
+    }
+
+    /// The changes after a version, if none is missing.
+    pub(super) fn after(&self, version: Version, newest: Version) -> Option<Vec<Change>> {
+        let missing = newest.checked_sub(version)?;
+        if missing == 0 {
+            return Some(Vec::new());
+        }
+        let start = self.changes.len().checked_sub(usize::try_from(missing).ok()?)?;
+        Some(self.changes.range(start..).cloned().collect())
+    }
+}
