@@ -43,7 +43,11 @@ impl fmt::Display for SessionId {
         let mut bytes = [0; Self::BYTES];
         bytes[..16].copy_from_slice(self.visitor.as_bytes());
         bytes[16..].copy_from_slice(&self.started.as_millis().to_be_bytes());
-        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+        let mut text = [0; 32];
+        match URL_SAFE_NO_PAD.encode_slice(bytes, &mut text) {
+            Ok(_) => f.write_str(std::str::from_utf8(&text).unwrap_or_default()),
+            Err(_) => Err(fmt::Error),
+        }
     }
 }
 

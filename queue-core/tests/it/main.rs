@@ -1,0 +1,3 @@
+//! Everything that queue-core promises from outside, in one binary.
+
+mod ticket;
