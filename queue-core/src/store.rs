@@ -6,7 +6,7 @@
 mod caller;
 mod follow;
 mod memory;
-//mod redis;
+mod redis;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub use self::caller::{Caller, Clock};
 pub use self::follow::{Change, Event, Follow, Gap, Mirror, News, Snapshot, Summary};
 pub use self::memory::MemoryStore;
-//pub use self::redis::{RedisSettings, RedisStore};
+pub use self::redis::{RedisSettings, RedisStore};
 use crate::admission::Refusal;
 use crate::high_water::{HighWater, Version};
 use crate::{Epoch, Limits, Place, RoomId, Sequence, SessionId, Timestamp, VisitorId};

@@ -47,6 +47,8 @@ pub enum Event {
     Place(Sequence, PlaceState),
     /// A session ended before its time; its tickets are refused until the instant.
     Ended(VisitorId, Timestamp),
+    /// Limits or pause changed: the summary has them.
+    Control,
 }
 
 /// One version's changes.
@@ -157,6 +159,7 @@ impl Mirror {
             Event::Ended(visitor, until) => {
                 Arc::make_mut(&mut self.ended).insert(visitor, until);
             }
+            Event::Control => {}
         }
     }
 }

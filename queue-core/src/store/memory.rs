@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+pub(super) use self::log::LONGEST_CATCH_UP;
 use self::room::Room;
 use super::{
     Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Joined, Opening, Pending, Proposal,

@@ -1,1 +1,255 @@
+//! The Redis adapter: every step is one script, every call has its own deadline.
 
+mod reply;
+mod scripts;
+
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::io::tcp::TcpSettings;
+use redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisError, ServerErrorKind, Value};
+use secrecy::{ExposeSecret, SecretString};
+
+use self::scripts::{Arguments, SCRIPTS, Scripts};
+use super::{
+    Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Joined, MAX_BATCH, Opening, Pending,
+    Proposal, Renewal, Renewed, Stamped, Store, StoreError, Summary, Swept, Terms,
+};
+use crate::high_water::Version;
+use crate::{RoomId, VisitorId};
+
+/// How to reach a Redis.
+#[derive(Clone, Debug)]
+pub struct RedisSettings {
+    /// `redis://` or `rediss://` address; may carry a password.
+    pub url: SecretString,
+    /// How long a call may take, script loading included.
+    pub deadline: Duration,
+    /// How long a connection may take.
+    pub connect_timeout: Duration,
+    /// The longest pause between two attempts to connect.
+    pub max_reconnect_delay: Duration,
+    /// Where steps read the host's time; `None`: the server's own TIME.
+    pub clock: Option<Clock>,
+}
+
+/// Commands that may wait in the connection's own queue. Calls are batches, so more than this is a store that stands still.
+const PIPELINE_BUFFER: usize = 1_024;
+
+/// Lines in a Redis. One connection, so calls of one gateway take effect in the order they were made.
+pub struct RedisStore {
+    connection: ConnectionManager,
+    deadline: Duration,
+    clock: Option<Clock>,
+}
+
+impl std::fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisStore").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
+
+impl RedisStore {
+    /// A store that connects at its first call. Must be made within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the address cannot be one of a Redis.
+    pub fn new(settings: RedisSettings) -> Result<Self, StoreError> {
+        let address: ConnectionInfo =
+            settings.url.expose_secret().into_connection_info().map_err(|error| classify(&error))?;
+        // Without it a small command waits for the delayed acknowledgement of the one before.
+        let client = Client::open(address.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+            .map_err(|error| classify(&error))?;
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(settings.connect_timeout))
+            .set_response_timeout(Some(settings.deadline))
+            .set_number_of_retries(1)
+            .set_max_delay(settings.max_reconnect_delay)
+            .set_pipeline_buffer_size(PIPELINE_BUFFER);
+        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(|error| classify(&error))?;
+        Ok(Self { connection, deadline: settings.deadline, clock: settings.clock })
+    }
+
+    fn step<'a, T: 'a>(
+        &'a self,
+        room: &'a RoomId,
+        caller: Caller,
+        script: fn(&Scripts) -> &redis::Script,
+        arguments: impl FnOnce(&mut Arguments) + Send + 'a,
+        read: fn(&Value) -> Option<T>,
+    ) -> Pending<'a, T> {
+        Box::pin(async move {
+            let mut list = Arguments::begin(&caller, self.clock.as_ref());
+            arguments(&mut list);
+            let mut invocation = script(&SCRIPTS).key(format!("usher:{{{room}}}"));
+            for argument in list.into_inner() {
+                invocation.arg(argument);
+            }
+            let mut connection = self.connection.clone();
+            let answer = tokio::time::timeout(self.deadline, invocation.invoke_async::<Value>(&mut connection)).await;
+            let value = answer.map_err(|_| StoreError::Timeout)?.map_err(|error| classify(&error))?;
+            reply::stamped(&value, read)
+        })
+    }
+}
+
+impl Store for RedisStore {
+    fn open<'a>(&'a self, room: &'a RoomId, caller: Caller, opening: Opening) -> Pending<'a, Summary> {
+        let arguments = move |list: &mut Arguments| {
+            list.proposal(&opening.proposal).number(opening.epoch.get());
+        };
+        Box::pin(async move {
+            let opened = self.step(room, caller, |s| &s.open, arguments, reply::raw_summary).await?;
+            Ok(Stamped { value: opened.value.summary(opened.mark, opened.time), mark: opened.mark, time: opened.time })
+        })
+    }
+
+    fn join<'a>(
+        &'a self,
+        room: &'a RoomId,
+        caller: Caller,
+        terms: Terms,
+        items: Vec<VisitorId>,
+    ) -> Pending<'a, Vec<Joined>> {
+        let visitors = items.clone();
+        let arguments = move |list: &mut Arguments| {
+            list.span(terms.session).span(terms.max_session);
+            items.iter().for_each(|visitor| {
+                list.visitor(*visitor);
+            });
+        };
+        Box::pin(async move {
+            let answer = self.step(room, caller, |s| &s.join, arguments, reply::rows).await?;
+            reply::each(answer, &visitors, |row, visitor, time| reply::joined(row, *visitor, time))
+        })
+    }
+
+    fn claim<'a>(
+        &'a self,
+        room: &'a RoomId,
+        caller: Caller,
+        terms: Terms,
+        items: Vec<Claim>,
+    ) -> Pending<'a, Vec<Claimed>> {
+        let claims = items.clone();
+        let arguments = move |list: &mut Arguments| {
+            list.span(terms.session).span(terms.max_session).span(terms.heard_for).span(terms.claim_window);
+            for claim in &items {
+                list.visitor(claim.visitor).number(claim.place.score()).flag(claim.take);
+            }
+        };
+        Box::pin(async move {
+            let answer = self.step(room, caller, |s| &s.claim, arguments, reply::rows).await?;
+            reply::each(answer, &claims, |row, claim, _| reply::claimed(row, claim.visitor))
+        })
+    }
+
+    fn renew<'a>(
+        &'a self,
+        room: &'a RoomId,
+        caller: Caller,
+        terms: Terms,
+        items: Vec<Renewal>,
+    ) -> Pending<'a, Vec<Renewed>> {
+        let renewals = items.clone();
+        let arguments = move |list: &mut Arguments| {
+            list.span(terms.max_session);
+            for renewal in &items {
+                list.visitor(renewal.visitor).span(renewal.span);
+            }
+        };
+        Box::pin(async move {
+            let answer = self.step(room, caller, |s| &s.renew, arguments, reply::rows).await?;
+            reply::each(answer, &renewals, |row, renewal, _| reply::renewed(row, renewal.visitor))
+        })
+    }
+
+    fn end<'a>(&'a self, room: &'a RoomId, caller: Caller, items: Vec<Ending>) -> Pending<'a, Vec<bool>> {
+        let arguments = move |list: &mut Arguments| {
+            for ending in &items {
+                list.visitor(ending.visitor).instant(ending.until);
+            }
+        };
+        self.step(room, caller, |s| &s.end, arguments, reply::flags)
+    }
+
+    fn depart<'a>(&'a self, room: &'a RoomId, caller: Caller, items: Vec<Departure>) -> Pending<'a, Vec<bool>> {
+        let arguments = move |list: &mut Arguments| {
+            for departure in &items {
+                list.number(departure.place.score());
+            }
+        };
+        self.step(room, caller, |s| &s.depart, arguments, reply::flags)
+    }
+
+    fn call<'a>(&'a self, room: &'a RoomId, caller: Caller, terms: Terms, call: Call) -> Pending<'a, Called> {
+        let arguments = move |list: &mut Arguments| {
+            list.number(call.from.get()).number(call.limits_version).span(terms.heard_for);
+            call.called.iter().for_each(|sequence| {
+                list.number(sequence.get());
+            });
+        };
+        self.step(
+            room,
+            caller,
+            |s| &s.call,
+            arguments,
+            |answer| Some(if reply::flag(answer)? { Called::Moved } else { Called::Stale }),
+        )
+    }
+
+    fn sweep<'a>(&'a self, room: &'a RoomId, caller: Caller, terms: Terms) -> Pending<'a, Swept> {
+        let arguments = move |list: &mut Arguments| {
+            list.span(terms.retention).number(MAX_BATCH as u64);
+        };
+        self.step(room, caller, |s| &s.sweep, arguments, reply::swept)
+    }
+
+    fn follow<'a>(&'a self, room: &'a RoomId, caller: Caller, after: Option<Version>) -> Pending<'a, Follow> {
+        let arguments = move |list: &mut Arguments| {
+            match after {
+                Some(version) => list.number(version),
+                None => list.text("-1"),
+            };
+            list.number(super::memory::LONGEST_CATCH_UP as u64);
+        };
+        Box::pin(async move {
+            let answer = self.step(room, caller, |s| &s.follow, arguments, |answer| Some(answer.clone())).await?;
+            let follow = reply::follow(&answer.value, answer.mark, answer.time)
+                .ok_or_else(|| StoreError::Script("a follow answer that cannot be read".to_owned()))?;
+            Ok(Stamped { mark: answer.mark, time: answer.time, value: follow })
+        })
+    }
+
+    fn propose<'a>(&'a self, room: &'a RoomId, caller: Caller, proposal: Proposal) -> Pending<'a, bool> {
+        let arguments = move |list: &mut Arguments| {
+            list.proposal(&proposal);
+        };
+        self.step(room, caller, |s| &s.propose, arguments, reply::flag)
+    }
+
+    fn pause<'a>(&'a self, room: &'a RoomId, caller: Caller, paused: bool) -> Pending<'a, ()> {
+        let arguments = move |list: &mut Arguments| {
+            list.flag(paused);
+        };
+        self.step(room, caller, |s| &s.pause, arguments, |_| Some(()))
+    }
+}
+
+/// What an error of the client library means for a decision.
+fn classify(error: &RedisError) -> StoreError {
+    use redis::ErrorKind::Server;
+    if error.is_timeout() {
+        return StoreError::Timeout;
+    }
+    match (error.kind(), error.code()) {
+        (Server(ServerErrorKind::ReadOnly), _) | (_, Some("OOM" | "MISCONF" | "NOREPLICAS")) => {
+            StoreError::ReadOnly(error.to_string())
+        }
+        (Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown), _) | (_, Some("BUSY")) => {
+            StoreError::Loading(error.to_string())
+        }
+        (Server(_) | redis::ErrorKind::Extension | redis::ErrorKind::Parse, _) => StoreError::Script(error.to_string()),
+        _ => StoreError::Io(error.to_string()),
+    }
+}

@@ -55,7 +55,6 @@ pub(super) struct Room {
     time: Timestamp,
     host_time: Timestamp,
     log: Log,
-    control_changed: bool,
 }
 
 impl std::fmt::Debug for Room {
@@ -87,7 +86,6 @@ impl Room {
             time: now,
             host_time: now,
             log: Log::default(),
-            control_changed: false,
         }
     }
 
@@ -109,10 +107,9 @@ impl Room {
 
     /// Closes a step: what changed becomes one version.
     pub(super) fn end_step(&mut self) {
-        if self.log.has_pending() || self.control_changed {
+        if self.log.has_pending() {
             self.version += 1;
             self.log.seal(self.version);
-            self.control_changed = false;
         }
     }
 
@@ -359,13 +356,15 @@ impl Room {
             self.limits = proposal.limits.clone();
             self.bucket = self.bucket.refilled(self.limits.rate(), now);
             self.limits_version += 1;
-            self.control_changed = true;
+            self.log.note(Event::Control);
         }
         true
     }
 
     pub(super) fn pause(&mut self, paused: bool) {
-        self.control_changed |= self.paused != paused;
+        if self.paused != paused {
+            self.log.note(Event::Control);
+        }
         self.paused = paused;
     }
 }

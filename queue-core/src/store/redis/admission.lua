@@ -1,0 +1,56 @@
+-- The admission rule, applied atomically: the same as `admission.rs` and `bucket.rs`, held together by the differential test.
+local function refill()
+  local elapsed = math.max(0, room.now - room.tokens_at)
+  room.tokens = math.min(room.burst * PARTS, room.tokens + elapsed * room.rate)
+  room.tokens_at = math.max(room.tokens_at, room.now)
+end
+
+local function door()
+  if room.opens > 0 and room.now < room.opens then return { 'not_open', room.opens - room.now } end
+  if room.closes > 0 and room.now >= room.closes then return { 'closed', 0 } end
+  if room.paused == 1 or room.queue_all == 1 then return { 'paused', 0 } end
+  if room.now < room.hold_until then return { 'holding', room.hold_until - room.now } end
+  return nil
+end
+
+-- A session counts until its end and the leeway have passed.
+local sessions = nil
+local function count_sessions()
+  if not sessions then sessions = redis.call('ZCOUNT', key('active'), '(' .. show(room.now - LEEWAY), '+inf') end
+  return sessions
+end
+
+-- nil when one more may enter, else why not and for how long.
+local function refusal()
+  local shut = door()
+  if shut then return shut end
+  if count_sessions() >= room.total then return { 'cohort_full', 0 } end
+  refill()
+  if room.tokens < PARTS then return { 'rate_limited', math.ceil((PARTS - room.tokens) / room.rate) } end
+  return nil
+end
+
+-- The visitor's live session: its start, end and place.
+local function live(visitor)
+  local row = redis.call('HGET', key('sessions'), visitor)
+  if not row then return nil end
+  local ends = tonumber(redis.call('ZSCORE', key('active'), visitor) or 0)
+  if ends + LEEWAY <= room.now then return nil end
+  local started, score = string.match(row, '^(%d+):(%d+)$')
+  return { started = tonumber(started), ends = ends, score = score }
+end
+
+-- A session ends on a whole second.
+local function session_end(started, span, longest)
+  return math.floor(math.min(room.now + span, started + longest) / 1000) * 1000
+end
+
+local function begin_session(visitor, sequence, span, longest)
+  local ends = session_end(room.now, span, longest)
+  redis.call('ZADD', key('active'), show(ends), visitor)
+  redis.call('HSET', key('sessions'), visitor, show(room.now) .. ':' .. score_of(sequence))
+  sessions = count_sessions() + 1
+  room.tokens = room.tokens - PARTS
+  room.claims = room.claims + 1
+  return ends
+end

@@ -1,0 +1,2 @@
+local accepted = propose()
+return finish(accepted)
