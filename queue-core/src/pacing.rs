@@ -23,6 +23,9 @@ const SLOT: Duration = Duration::from_secs(5);
 /// Observations kept: two minutes, as the field's vendors do; older ones describe another sale.
 const SLOTS: usize = 24;
 
+/// How much faster than measured the line may suddenly move before polls are too rare.
+const HEADROOM: f64 = 2.0;
+
 /// Quantile of the standard normal distribution at 0.9.
 const Z90: f64 = 1.2816;
 
@@ -41,6 +44,9 @@ pub struct Speed {
     pub mean: f64,
     /// Standard error of the mean, places per second.
     pub error: f64,
+    /// The fastest the line is expected to move, places per second: polls are paced by it, so that nobody is asleep
+    /// when the turn comes.
+    pub fastest: f64,
 }
 
 impl Pace {
@@ -64,11 +70,18 @@ impl Pace {
         self.in_slot += left;
     }
 
+    /// Places per second that left the line, over the observations kept; zero before the first.
+    pub fn measured(&self) -> f64 {
+        let seconds = SLOT.as_secs_f64() * self.slots.len().max(1) as f64;
+        self.slots.iter().map(|n| f64::from(*n)).sum::<f64>() / seconds
+    }
+
     /// The measured speed; before three whole observations, what the limits promise, with a wide error.
     pub fn speed(&self, limits: &Limits, policy: &Policy) -> Speed {
+        let by_rate = f64::from(limits.new_users_per_minute.max(1)) / 60.0;
         let promised = promised_speed(limits, policy);
         if self.slots.len() < 3 {
-            return Speed { mean: promised, error: promised / 3.0 };
+            return Speed { mean: promised, error: promised / 3.0, fastest: by_rate };
         }
         let count = self.slots.len() as f64;
         let seconds = SLOT.as_secs_f64();
@@ -76,9 +89,10 @@ impl Pace {
         let variance = self.slots.iter().map(|n| (f64::from(*n) - mean).powi(2)).sum::<f64>() / (count - 1.0);
         if mean == 0.0 {
             // Nobody left for the whole window: sessions are longer than it. The promise is the best that is known.
-            return Speed { mean: promised, error: promised / 2.0 };
+            return Speed { mean: promised, error: promised / 2.0, fastest: by_rate };
         }
-        Speed { mean: mean / seconds, error: (variance / count).sqrt() / seconds }
+        let (mean, error) = (mean / seconds, (variance / count).sqrt() / seconds);
+        Speed { mean, error, fastest: by_rate.min(HEADROOM * mean + Z90 * error) }
     }
 }
 
@@ -101,6 +115,13 @@ impl Speed {
     }
 }
 
+impl Speed {
+    /// The earliest that the turn of somebody with `ahead` people ahead may come.
+    pub fn soonest(self, ahead: u32) -> Duration {
+        Duration::try_from_secs_f64(f64::from(ahead) / self.fastest).unwrap_or(LONGEST_ESTIMATE)
+    }
+}
+
 fn told(seconds: f64) -> Duration {
     if seconds.is_finite() {
         Duration::from_secs(seconds.ceil().min(LONGEST_ESTIMATE.as_secs_f64()) as u64)
@@ -109,10 +130,11 @@ fn told(seconds: f64) -> Duration {
     }
 }
 
-/// When somebody with `wait` to go asks again: a tenth of the wait, within the room's bounds, whole seconds except in
-/// front. Near the turn that is the shortest interval; far back it keeps 1,000,000 waiting at 17,000 polls a second.
-pub fn poll_after(wait: Duration, bounds: PollInterval) -> Duration {
-    (wait / 10).clamp(bounds.min, bounds.max)
+/// When somebody whose turn comes in `soonest` at the earliest asks again: at half of it, in whole seconds, within the
+/// room's bounds. In front that is the shortest interval; a line of n that moves at speed v costs about 4·v·ln(n) polls a
+/// second, and with the longest interval 1,000,000 waiting cost at most 17,000.
+pub fn poll_after(soonest: Duration, bounds: PollInterval) -> Duration {
+    Duration::from_secs((soonest / 2).as_secs()).clamp(bounds.min, bounds.max)
 }
 
 #[cfg(test)]
@@ -157,8 +179,16 @@ mod tests {
     #[test]
     fn interval_grows_with_the_wait() {
         let bounds = policy().poll_interval();
-        assert_eq!(poll_after(Duration::from_secs(2), bounds), Duration::from_secs(1));
-        assert_eq!(poll_after(Duration::from_secs(120), bounds), Duration::from_secs(12));
+        assert_eq!(poll_after(Duration::from_secs(1), bounds), Duration::from_secs(1));
+        assert_eq!(poll_after(Duration::from_secs(25), bounds), Duration::from_secs(12));
         assert_eq!(poll_after(Duration::from_secs(7_200), bounds), Duration::from_secs(60));
+    }
+
+    /// Unmeasured, polls are paced by the fastest the limits allow, so that a first rush finds everybody awake.
+    #[test]
+    fn polls_are_paced_by_the_fastest_line() {
+        let policy = policy();
+        let speed = Pace::default().speed(policy.limits(), &policy);
+        assert_eq!(speed.soonest(600), Duration::from_secs(60), "600 a minute");
     }
 }

@@ -1,0 +1,62 @@
+//! What the store costs and how it fares.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, Registry};
+use queue_core::store::StoreError;
+
+use super::{counters, gauge, histograms};
+
+/// The store's operations, as the label `operation` names them.
+const OPERATIONS: [&str; 9] = ["open", "join", "claim", "renew", "end", "depart", "call", "sweep", "follow"];
+
+/// `usher_store_*`.
+#[derive(Debug)]
+pub struct StoreMetrics {
+    by_operation: HashMap<&'static str, (IntCounter, Histogram)>,
+    errors: IntCounterVec,
+    up: IntGauge,
+}
+
+impl StoreMetrics {
+    /// Registers the group.
+    ///
+    /// # Errors
+    /// When a name is registered already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let operations =
+            counters(registry, "usher_store_operations_total", "Calls to the store, a script each.", &["operation"])?;
+        let seconds = histograms(
+            registry,
+            "usher_store_operation_duration_seconds",
+            "Time from a call to the store to its answer.",
+            &["operation"],
+        )?;
+        let errors = counters(
+            registry,
+            "usher_store_errors_total",
+            "Calls to the store that were not answered, or refused.",
+            &["operation", "reason"],
+        )?;
+        let up = gauge(registry, "usher_store_up", "Whether the last look at the store succeeded (1) or not (0).")?;
+        let handles = |name| (operations.with_label_values(&[name]), seconds.with_label_values(&[name]));
+        Ok(Self { by_operation: OPERATIONS.map(|name| (name, handles(name))).into(), errors, up })
+    }
+
+    /// Counts one call.
+    pub fn observe(&self, operation: &'static str, took: Duration, error: Option<&StoreError>) {
+        if let Some((count, seconds)) = self.by_operation.get(operation) {
+            count.inc();
+            seconds.observe(took.as_secs_f64());
+        }
+        if let Some(error) = error {
+            self.errors.with_label_values(&[operation, error.label()]).inc();
+        }
+    }
+
+    /// Tells whether the store can be reached.
+    pub fn set_up(&self, up: bool) {
+        self.up.set(i64::from(up));
+    }
+}
