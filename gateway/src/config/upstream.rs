@@ -1,0 +1,126 @@
+//! `[[upstream]]`: the services behind.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::Uri;
+
+use super::reader::{Field, Reader, section};
+use super::scalar::Name;
+use super::secret::Url;
+
+section! {
+    /// A service behind the gateway.
+    UpstreamSection, "[[upstream]]" {
+        /// Its name in rooms, metrics and logs.
+        name: Name,
+        /// Where it answers: `http://host:port`, one or more, in turn.
+        endpoints: Vec<Field<Url>>,
+        /// Connections at once, over all endpoints.
+        max_connections: u32 = 256,
+        /// Requests that wait for a connection at once; those beyond are refused.
+        max_pending: u32 = 1_024,
+        /// The longest wait for a connection.
+        pool_wait: Duration = "250ms",
+        /// How long opening a connection may take.
+        connect_timeout: Duration = "500ms",
+        /// From the end of a request to the header of its response.
+        response_timeout: Duration = "10s",
+    }
+}
+
+/// A service behind the gateway.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Its name in metrics and logs.
+    pub name: String,
+    /// Where it answers; at least one.
+    pub endpoints: Vec<Endpoint>,
+    /// Connections at once, over all endpoints, at least 1.
+    pub max_connections: u32,
+    /// Requests that wait for a connection at once.
+    pub max_pending: u32,
+    /// The longest wait for a connection.
+    pub pool_wait: Duration,
+    /// How long opening a connection may take.
+    pub connect_timeout: Duration,
+    /// From the end of a request to the header of its response.
+    pub response_timeout: Duration,
+}
+
+/// Where a service answers, in cleartext HTTP/1.1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// Name or address; IPv6 without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// `host:port`, IPv6 in brackets.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl Endpoint {
+    const DEFAULT_PORT: u16 = 80;
+
+    fn parse(text: &str) -> Option<Self> {
+        let uri = text.parse::<Uri>().ok()?;
+        let authority = uri.authority()?;
+        let bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !authority.as_str().contains('@');
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let port = match authority.as_str().rsplit_once(':') {
+            Some((before, digits)) if before == authority.host() => digits.parse().ok().filter(|port| *port > 0)?,
+            _ => Self::DEFAULT_PORT,
+        };
+        (uri.scheme_str() == Some("http") && bare && !host.is_empty()).then(|| Self { host: host.to_owned(), port })
+    }
+}
+
+impl UpstreamSection {
+    /// The upstream, unless something was told about it.
+    pub(super) fn resolve(&self, reader: &mut Reader<'_, '_>) -> Option<Upstream> {
+        if self.max_connections.copied() == Some(0) {
+            reader.findings.error(&self.max_connections.spot, "must be at least 1");
+        }
+        let endpoints = self.endpoints.get().map(|fields| endpoints(&self.endpoints, fields, reader));
+        Some(Upstream {
+            name: self.name.get()?.0.clone(),
+            max_connections: self.max_connections.copied()?,
+            max_pending: self.max_pending.copied()?,
+            pool_wait: self.pool_wait.copied()?,
+            connect_timeout: reader.positive(&self.connect_timeout)?,
+            response_timeout: reader.positive(&self.response_timeout)?,
+            endpoints: endpoints?,
+        })
+    }
+}
+
+fn endpoints(whole: &Field<Vec<Field<Url>>>, fields: &[Field<Url>], reader: &mut Reader<'_, '_>) -> Vec<Endpoint> {
+    if fields.is_empty() {
+        reader.findings.error(&whole.spot, "needs at least one endpoint such as \"http://127.0.0.1:8090\"");
+    }
+    let mut known: Vec<Endpoint> = Vec::with_capacity(fields.len());
+    for field in fields {
+        let Some(url) = field.get() else { continue };
+        match Endpoint::parse(&url.0) {
+            Some(endpoint) if known.contains(&endpoint) => {
+                reader.findings.error(&field.spot, format!("{endpoint} is listed twice"));
+            }
+            Some(endpoint) => known.push(endpoint),
+            // Told already, see `not_yet`.
+            None if url.0.starts_with("https:") => {}
+            None => reader
+                .findings
+                .error(&field.spot, "expected a URL without path, query and user such as \"http://127.0.0.1:8090\""),
+        }
+    }
+    known
+}
