@@ -1,7 +1,30 @@
-//! The gateway.
+//! The gateway: a reverse proxy that stands at the public address of a sale.
 
+pub mod access_log;
+pub mod admin;
+pub mod app;
+pub mod body;
 pub mod canonical;
+pub mod cli;
 pub mod client_addr;
+pub mod clock;
 pub mod config;
 pub mod credentials;
+pub mod door;
+pub mod entropy;
+pub mod forward;
+pub mod keys;
+pub mod listener;
+pub mod metrics;
+pub mod page;
+pub mod problem;
+pub mod queue;
+pub mod request_path;
+pub mod reserved;
+pub mod respond;
+pub mod room;
 pub mod route;
+pub mod shaping;
+pub mod telemetry;
+pub mod upstream;
+pub mod worker;

@@ -1,2 +1,5 @@
-//! `usher`
-fn main() {}
+//! `usher`: the gateway.
+
+fn main() -> std::process::ExitCode {
+    gateway::cli::main()
+}

@@ -12,7 +12,7 @@ mod promises;
 mod snapshot;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
 use queue_core::store::{
@@ -27,7 +27,7 @@ use self::line_store::LineStore;
 use self::polls::Polls;
 use self::promises::Promises;
 pub use self::snapshot::RoomSnapshot;
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::metrics::{RoomMetrics, StoreMetrics};
 
 /// How much longer than told a called visitor may stay silent before the slot goes to the next.

@@ -1,8 +1,10 @@
 //! What happens in the rooms.
 
-use prometheus::{GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use prometheus::{
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+};
 
-use super::{counters, gauges, histograms_with, int_gauges};
+use super::{opts, register};
 
 /// Waits are minutes and hours, not milliseconds.
 const WAIT_BOUNDS: [f64; 13] =
@@ -111,61 +113,47 @@ pub struct RoomMetricFamilies {
     joins: IntCounterVec,
     calls: IntCounterVec,
     admissions: IntCounterVec,
-    wait: prometheus::HistogramVec,
+    wait: HistogramVec,
     tickets_issued: IntCounterVec,
     violations: IntCounterVec,
 }
 
 impl RoomMetricFamilies {
     /// Registers the group.
-    ///
-    /// # Errors
-    /// When a name is registered already.
-    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let count = |name, help, labels: &[&str]| counters(registry, name, help, labels);
-        let gauge = |name, help| int_gauges(registry, name, help, &["room"]);
-        Ok(Self {
-            decisions: count("usher_decisions_total", "Decisions on requests to a room's paths.", &["room", "outcome"])?,
-            polls: count("usher_polls_total", "Polls of positions.", &["room", "result"])?,
-            departures: count("usher_departures_total", "Visitors who left line or cohort.", &["room", "reason"])?,
+    pub fn new(registry: &Registry) -> Self {
+        let count = |name, help, labels: &[&str]| register(registry, IntCounterVec::new(opts(name, help), labels));
+        let gauge = |name, help| register(registry, IntGaugeVec::new(opts(name, help), &["room"]));
+        let real = |name, help| register(registry, GaugeVec::new(opts(name, help), &["room"]));
+        let wait = HistogramOpts::new("usher_wait_seconds", "Time from joining the line to entering.");
+        Self {
+            decisions: count("usher_decisions_total", "Decisions on requests to a room's paths.", &["room", "outcome"]),
+            polls: count("usher_polls_total", "Polls of positions.", &["room", "result"]),
+            departures: count("usher_departures_total", "Visitors who left line or cohort.", &["room", "reason"]),
             verifications: count(
                 "usher_ticket_verifications_total",
                 "Admission tickets judged.",
                 &["room", "result"],
-            )?,
-            line_length: gauge("usher_line_length", "Visitors in the line; the same on every gateway.")?,
-            active_sessions: gauge("usher_active_sessions", "Live sessions; the same on every gateway.")?,
-            active_limit: gauge("usher_active_limit", "The most live sessions allowed; the same on every gateway.")?,
-            epoch: gauge("usher_epoch", "The life of the store's data that places are given in.")?,
-            release_rate: gauges(
-                registry,
-                "usher_release_rate",
-                "Places per second that leave the line, as measured; the same on every gateway.",
-                &["room"],
-            )?,
-            estimate_coverage: gauges(
-                registry,
+            ),
+            line_length: gauge("usher_line_length", "Visitors in the line; the same on every gateway."),
+            active_sessions: gauge("usher_active_sessions", "Live sessions; the same on every gateway."),
+            active_limit: gauge("usher_active_limit", "The most live sessions allowed; the same on every gateway."),
+            epoch: gauge("usher_epoch", "The life of the store's data that places are given in."),
+            release_rate: real("usher_release_rate", "Places per second that leave the line, as measured."),
+            estimate_coverage: real(
                 "usher_estimate_coverage_ratio",
                 "Share of admissions that came by the time first told (p90).",
-                &["room"],
-            )?,
-            joins: count("usher_joins_total", "Places given by this gateway.", &["room"])?,
-            calls: count("usher_calls_total", "Places called by this gateway.", &["room"])?,
-            admissions: count("usher_admissions_total", "Sessions begun through this gateway.", &["room"])?,
-            wait: histograms_with(
-                registry,
-                "usher_wait_seconds",
-                "Time from joining the line to entering.",
-                &["room"],
-                &WAIT_BOUNDS,
-            )?,
-            tickets_issued: count("usher_tickets_issued_total", "Admission tickets signed.", &["room"])?,
+            ),
+            joins: count("usher_joins_total", "Places given by this gateway.", &["room"]),
+            calls: count("usher_calls_total", "Places called by this gateway.", &["room"]),
+            admissions: count("usher_admissions_total", "Sessions begun through this gateway.", &["room"]),
+            wait: register(registry, HistogramVec::new(wait.buckets(WAIT_BOUNDS.to_vec()), &["room"])),
+            tickets_issued: count("usher_tickets_issued_total", "Admission tickets signed.", &["room"]),
             violations: count(
                 "usher_invariant_violations_total",
                 "Promises found broken while running; must stay zero.",
                 &["invariant"],
-            )?,
-        })
+            ),
+        }
     }
 
     /// One room's handles.

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, Registry};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
 use queue_core::store::StoreError;
 
-use super::{counters, gauge, histograms};
+use super::{DURATION_BUCKETS, opts, register};
 
 /// The store's operations, as the label `operation` names them.
 const OPERATIONS: [&str; 9] = ["open", "join", "claim", "renew", "end", "depart", "call", "sweep", "follow"];
@@ -21,27 +21,24 @@ pub struct StoreMetrics {
 
 impl StoreMetrics {
     /// Registers the group.
-    ///
-    /// # Errors
-    /// When a name is registered already.
-    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let operations =
-            counters(registry, "usher_store_operations_total", "Calls to the store, a script each.", &["operation"])?;
-        let seconds = histograms(
-            registry,
+    pub fn new(registry: &Registry) -> Self {
+        let count = |name, help, labels: &[&str]| register(registry, IntCounterVec::new(opts(name, help), labels));
+        let operations = count("usher_store_operations_total", "Calls to the store, a script each.", &["operation"]);
+        let seconds = HistogramOpts::new(
             "usher_store_operation_duration_seconds",
             "Time from a call to the store to its answer.",
-            &["operation"],
-        )?;
-        let errors = counters(
-            registry,
+        );
+        let seconds = seconds.buckets(DURATION_BUCKETS.to_vec());
+        let seconds = register(registry, HistogramVec::new(seconds, &["operation"]));
+        let errors = count(
             "usher_store_errors_total",
             "Calls to the store that were not answered, or refused.",
             &["operation", "reason"],
-        )?;
-        let up = gauge(registry, "usher_store_up", "Whether the last look at the store succeeded (1) or not (0).")?;
+        );
+        let up = opts("usher_store_up", "Whether the last look at the store succeeded (1) or not (0).");
+        let up = register(registry, IntGauge::with_opts(up));
         let handles = |name| (operations.with_label_values(&[name]), seconds.with_label_values(&[name]));
-        Ok(Self { by_operation: OPERATIONS.map(|name| (name, handles(name))).into(), errors, up })
+        Self { by_operation: OPERATIONS.map(|name| (name, handles(name))).into(), errors, up }
     }
 
     /// Counts one call.

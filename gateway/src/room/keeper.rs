@@ -2,7 +2,7 @@
 //! pace, however many poll.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use queue_core::Timestamp;
 use queue_core::admission::Admission;
@@ -12,7 +12,7 @@ use queue_core::store::{Call, Called, Event, Follow, Mirror, News, Opening, Stor
 
 use super::line_store::LineStore;
 use super::{GRACE, Room, RoomSnapshot};
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::metrics::{Departure, StoreMetrics};
 
 /// How often what time has ended is removed.

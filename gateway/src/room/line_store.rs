@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use queue_core::store::{
     Call, Called, Caller, Claim, Claimed, Departure, Ending, Follow, Joined, Opening, Renewal, Renewed, Stamped, Store,
@@ -10,7 +10,7 @@ use queue_core::store::{
 };
 use queue_core::{HighWater, RoomId, Timestamp, Version, VisitorId};
 
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::metrics::StoreMetrics;
 
 /// What was seen last, and when by this process's monotonic clock.

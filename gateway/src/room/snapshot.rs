@@ -1,7 +1,8 @@
 //! What polls read: the room as of the last look at the store, never older than the keeper's pace.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock::Instant;
 use queue_core::line::Standing;
 use queue_core::pacing::{Estimate, Speed, poll_after};
 use queue_core::store::Mirror;

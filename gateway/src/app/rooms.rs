@@ -1,0 +1,75 @@
+//! The thread that owns the store's connection and runs the rooms.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use anyhow::Context as _;
+use queue_core::Timestamp;
+use queue_core::store::{Clock, MemoryStore, RedisSettings, RedisStore, Store};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+
+use crate::clock;
+use crate::config::{self, Config, StoreUrl};
+use crate::metrics::{RoomMetricFamilies, StoreMetrics};
+use crate::room::{Room, RoomDriver, RoomParts};
+
+/// Makes the rooms and starts the thread that runs them until `ended` says so.
+pub(super) fn start(
+    config: &Config,
+    loaded: Timestamp,
+    families: &Arc<RoomMetricFamilies>,
+    store_metrics: &Arc<StoreMetrics>,
+    mut ended: watch::Receiver<bool>,
+) -> anyhow::Result<(Vec<Arc<Room>>, JoinHandle<()>)> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let store = open_store(&config.store, &runtime)?;
+    let (rooms, drivers): (Vec<Arc<Room>>, Vec<RoomDriver>) = config
+        .rooms
+        .iter()
+        .map(|room| {
+            let families_of_room = families.clone();
+            Room::new(RoomParts {
+                id: room.id.clone(),
+                policy: room.policy.clone(),
+                config_loaded: loaded,
+                store: store.clone(),
+                store_deadline: config.store.decision_timeout,
+                metrics: families.room(room.id.as_str()),
+                store_metrics: store_metrics.clone(),
+                report: Arc::new(move |invariant| families_of_room.violation(invariant)),
+            })
+        })
+        .unzip();
+    let thread = thread::Builder::new().name("store".to_owned()).spawn(move || {
+        let local = LocalSet::new();
+        for driver in drivers {
+            let mut ended = ended.clone();
+            local.spawn_local(driver.run(async move {
+                let _ = ended.wait_for(|ended| *ended).await;
+            }));
+        }
+        runtime.block_on(local.run_until(async move {
+            let _ = ended.wait_for(|ended| *ended).await;
+        }));
+    })?;
+    Ok((rooms, thread))
+}
+
+fn open_store(store: &config::Store, runtime: &Runtime) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match &store.url {
+        StoreUrl::Memory => Arc::new(MemoryStore::new(Clock::new(clock::now))),
+        StoreUrl::Redis { url } => {
+            let _within = runtime.enter();
+            let settings = RedisSettings {
+                url: url.clone(),
+                deadline: store.decision_timeout,
+                connect_timeout: store.connect_timeout,
+                max_reconnect_delay: store.max_reconnect_delay,
+                clock: None,
+            };
+            Arc::new(RedisStore::new(settings).context("the store's address cannot be used")?)
+        }
+    })
+}

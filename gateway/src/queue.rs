@@ -1,0 +1,295 @@
+//! What a visitor can ask of a room: a place, a position, to leave. Answers are data; `respond.rs` makes HTTP of them.
+
+mod document;
+
+use std::time::Duration;
+
+use crate::clock::Instant;
+pub use self::document::{Moved, PositionDocument, State};
+use crate::metrics::{Departure, PollResult};
+use crate::room::{Room, RoomSnapshot};
+use queue_core::admission::Refusal;
+use queue_core::line::Standing;
+use queue_core::store::{Claim, Claimed, Joined, Session, StoreError};
+use queue_core::ticket::{AdmissionTicket, KeyRing, LEEWAY, QueueToken};
+use queue_core::{Place, Timestamp, VisitorId};
+
+/// How long after a return a grown position is explained by it: the longest poll interval and a little.
+const RETURN_EXPLAINS: Duration = Duration::from_secs(65);
+
+/// A visitor's business with one room.
+pub struct Desk<'a> {
+    /// The room.
+    pub room: &'a Room,
+    /// Signs and verifies.
+    pub keys: &'a KeyRing,
+    /// The latest look at the store.
+    pub snapshot: &'a RoomSnapshot,
+    /// This moment, on the monotonic clock.
+    pub now: Instant,
+}
+
+/// What a poll asks besides the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollQuery {
+    /// Whether to claim when called.
+    pub claim: bool,
+    /// The position last shown.
+    pub seen: Option<u64>,
+}
+
+/// How a question was answered.
+#[derive(Debug)]
+pub enum Answer<'a> {
+    /// With the visitor's position, the room's state, or both.
+    Position(Box<PositionDocument<'a>>),
+    /// The token is not good.
+    BadToken,
+    /// Polls come faster than they are answered.
+    TooFast {
+        /// When the next one will be answered.
+        retry_after: Duration,
+    },
+    /// The line has its greatest length.
+    Full,
+    /// The room is closed.
+    Closed,
+    /// The store cannot decide now.
+    Undecided(StoreError),
+}
+
+impl<'a> Desk<'a> {
+    /// Shared time.
+    pub fn time(&self) -> Timestamp {
+        self.snapshot.time(self.now)
+    }
+
+    /// A place for a newcomer, or straight in.
+    pub async fn join(&self, visitor: VisitorId) -> Answer<'a> {
+        match self.room.join(visitor).await {
+            Err(error) => Answer::Undecided(error),
+            Ok(Joined::Full) => Answer::Full,
+            Ok(Joined::Closed) => Answer::Closed,
+            Ok(Joined::Placed { place, joined }) => {
+                let token = self.sign_token(visitor, place, joined);
+                let ahead = self.ahead(place);
+                let mut document = self.waiting(ahead, joined);
+                if let Some(wait) = document.estimated_wait_seconds {
+                    self.room.promise(place.sequence, self.now, Duration::from_secs(wait.p90));
+                }
+                document.token = Some(token);
+                Answer::Position(document)
+            }
+            Ok(Joined::Admitted { place, session }) => {
+                let mut document = self.admitted(session, place, session.id.started);
+                document.token = Some(self.sign_token(visitor, place, session.id.started));
+                Answer::Position(document)
+            }
+        }
+    }
+
+    /// Who a token speaks of; `None` when it is not good.
+    pub fn read_token(&self, token: &str) -> Option<QueueToken> {
+        self.keys.verify_queue_token(token, self.room.id(), self.time()).ok()
+    }
+
+    /// The position of a place; claims it when it is called and the query says so.
+    pub async fn position(&self, token: &QueueToken, query: PollQuery) -> Answer<'a> {
+        let standing = self.snapshot.standing(token.place);
+        if let Standing::Waiting { ahead } = standing {
+            let told = self.snapshot.poll_after(ahead, self.room.policy().poll_interval());
+            if !self.room.allows_poll(token.place.sequence, self.now, told) {
+                self.room.metrics.polled(PollResult::Limited);
+                return Answer::TooFast { retry_after: told };
+            }
+            self.room.metrics.polled(PollResult::Waiting);
+            return Answer::Position(self.unmoved(self.waiting(ahead, token.joined), query.seen));
+        }
+        if standing == Standing::Spent && self.snapshot.has_ended(token.visitor) {
+            self.room.metrics.polled(PollResult::Called);
+            return Answer::Position(self.bare(State::Ended, token.joined));
+        }
+        if !self.room.allows_poll(token.place.sequence, self.now, self.room.policy().poll_interval().min) {
+            self.room.metrics.polled(PollResult::Limited);
+            return Answer::TooFast { retry_after: self.room.policy().poll_interval().min };
+        }
+        self.room.metrics.polled(PollResult::Called);
+        self.claim(token, query).await
+    }
+
+    async fn claim(&self, token: &QueueToken, query: PollQuery) -> Answer<'a> {
+        let claim = Claim { visitor: token.visitor, place: token.place, take: query.claim };
+        match self.room.claim(claim, token.joined, self.time()).await {
+            Ok(Claimed::Admitted(session)) => {
+                Answer::Position(self.admitted(session, token.place, token.joined))
+            }
+            Ok(Claimed::Ended) => Answer::Position(self.bare(State::Ended, token.joined)),
+            Ok(Claimed::Offered) => Answer::Position(self.called(token)),
+            Ok(Claimed::Refused(refusal)) => self.refused(refusal, token),
+            Ok(Claimed::NotCalled | Claimed::Missed) => {
+                let ahead = self.ahead(token.place);
+                Answer::Position(self.unmoved(self.waiting(ahead, token.joined), query.seen))
+            }
+            Ok(Claimed::Unknown) => Answer::Undecided(StoreError::Absent),
+            // The turn is not lost with an answer: the last known position stands until the store decides again.
+            Err(_) => {
+                let mut document = self.called(token);
+                document.degraded = true;
+                Answer::Position(document)
+            }
+        }
+    }
+
+    fn refused(&self, refusal: Refusal, token: &QueueToken) -> Answer<'a> {
+        match refusal {
+            Refusal::Closed => Answer::Closed,
+            Refusal::Paused => Answer::Position(self.bare(State::Paused, token.joined)),
+            Refusal::NotOpen(_) | Refusal::Holding(_) => {
+                let mut document = self.waiting(self.ahead(token.place), token.joined);
+                document.degraded |= matches!(refusal, Refusal::Holding(_));
+                Answer::Position(document)
+            }
+            Refusal::CohortFull | Refusal::RateLimited(_) => Answer::Position(self.called(token)),
+        }
+    }
+
+    /// Gives up a place for good.
+    ///
+    /// # Errors
+    /// When the store could not be told.
+    pub async fn leave_line(&self, token: &QueueToken) -> Result<bool, StoreError> {
+        self.room.depart(token.visitor, token.place).await
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// When the store could not be told.
+    pub async fn leave_cohort(&self, ticket: &AdmissionTicket) -> Result<bool, StoreError> {
+        self.room.end(ticket.session.visitor, ticket.expires_at, Departure::Left).await
+    }
+
+    /// The room for somebody who is not in it.
+    pub fn room_state(&self) -> PositionDocument<'a> {
+        let ahead = self.snapshot.mirror.line.waiting();
+        PositionDocument { position: None, joined_at: None, ..*self.waiting(ahead, Timestamp::ZERO) }
+    }
+
+    fn ahead(&self, place: Place) -> u32 {
+        match self.snapshot.standing(place) {
+            Standing::Waiting { ahead } | Standing::Called { ahead } => ahead,
+            Standing::Gone { .. } => self.snapshot.mirror.line.bits.left_before(place.sequence).abs_diff(place.sequence.get() - 1),
+            Standing::Spent | Standing::Unknown => 0,
+        }
+    }
+
+    /// A document of the state that the room is in for somebody with `ahead` people ahead.
+    fn waiting(&self, ahead: u32, joined: Timestamp) -> Box<PositionDocument<'a>> {
+        let time = self.time();
+        let summary = &self.snapshot.mirror.summary;
+        let state = match summary.limits {
+            _ if summary.limits.closes_at.is_some_and(|closes| time >= closes) => State::Closed,
+            _ if summary.limits.opens_at.is_some_and(|opens| time < opens) => State::Lobby,
+            _ if summary.paused || summary.limits.queue_all => State::Paused,
+            _ => State::Waiting,
+        };
+        let holding = time < summary.hold_until;
+        let mut document = self.bare(state, joined);
+        document.position = Some(u64::from(ahead) + 1);
+        document.estimated_wait_seconds = self.snapshot.estimate(ahead, time).map(Into::into);
+        document.poll_after_seconds = whole_seconds(self.snapshot.poll_after(ahead, self.room.policy().poll_interval()));
+        document.degraded |= holding;
+        document
+    }
+
+    fn called(&self, token: &QueueToken) -> Box<PositionDocument<'a>> {
+        let mut document = self.bare(State::Called, token.joined);
+        document.position = Some(u64::from(self.ahead(token.place)) + 1);
+        document
+    }
+
+    fn admitted(&self, session: Session, place: Place, joined: Timestamp) -> Box<PositionDocument<'a>> {
+        let mut document = self.bare(State::Admitted, joined);
+        document.ticket = Some(self.sign_ticket(session, place));
+        document.session_ends_at = Some(session.ends);
+        document
+    }
+
+    fn bare(&self, state: State, joined: Timestamp) -> Box<PositionDocument<'a>> {
+        Box::new(PositionDocument {
+            room: self.room.id().as_str(),
+            state,
+            position: None,
+            line_length: self.snapshot.mirror.summary.line_length,
+            estimated_wait_seconds: None,
+            poll_after_seconds: whole_seconds(self.room.policy().poll_interval().min),
+            joined_at: Some(joined),
+            updated_at: self.snapshot.mirror.summary.time,
+            degraded: self.snapshot.is_stale(self.now),
+            token: None,
+            ticket: None,
+            session_ends_at: None,
+            opens_at: self.snapshot.mirror.summary.limits.opens_at.filter(|_| state == State::Lobby),
+            message: None,
+            moved: None,
+        })
+    }
+
+    /// A position never grows without its reason: what was shown stands, unless somebody came back.
+    fn unmoved(&self, mut document: Box<PositionDocument<'a>>, seen: Option<u64>) -> Box<PositionDocument<'a>> {
+        if let (Some(position), Some(seen)) = (document.position, seen)
+            && position > seen
+            && seen > 0
+        {
+            if self.time().since(self.snapshot.last_return) < RETURN_EXPLAINS {
+                document.moved = Some(Moved::Returned);
+            } else {
+                document.position = Some(seen);
+            }
+        }
+        document
+    }
+
+    fn sign_token(&self, visitor: VisitorId, place: Place, joined: Timestamp) -> String {
+        let now = self.time();
+        self.keys.sign_queue_token(&QueueToken {
+            room: self.room.id().clone(),
+            visitor,
+            place,
+            joined,
+            issued_at: now,
+            expires_at: now + self.room.policy().token_lifetime(),
+        })
+    }
+
+    fn sign_ticket(&self, session: Session, place: Place) -> String {
+        self.room.metrics.tickets_issued.inc();
+        self.keys.sign_admission(&AdmissionTicket {
+            room: self.room.id().clone(),
+            session: session.id,
+            issued_at: self.time(),
+            expires_at: session.ends,
+            epoch: place.epoch,
+        })
+    }
+
+    /// A ticket with a later end for the same session.
+    pub fn prolong(&self, ticket: &AdmissionTicket, session: Session) -> String {
+        self.room.metrics.tickets_issued.inc();
+        self.keys.sign_admission(&AdmissionTicket {
+            issued_at: self.time(),
+            expires_at: session.ends,
+            ..ticket.clone()
+        })
+    }
+
+    /// How long a cookie with a ticket is worth keeping.
+    pub fn ticket_life(&self, ends: Timestamp) -> Duration {
+        ends.since(self.time()) + LEEWAY
+    }
+}
+
+/// Whole seconds, rounded up.
+pub fn whole_seconds(span: Duration) -> u64 {
+    span.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX)
+}

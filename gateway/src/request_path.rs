@@ -1,0 +1,316 @@
+//! The life of one request: identify → route → ticket? → shape → forward | wait.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response, Uri};
+use queue_core::store::Renewed;
+
+use crate::access_log::Line;
+use crate::body::{RequestBody, ResponseBody};
+use crate::canonical::Canonical;
+use crate::client_addr::ClientAddr;
+use crate::clock::{self, Instant};
+use crate::credentials::{Credential, USHER_TICKET};
+use crate::door::{Judgement, Pass};
+use crate::entropy;
+use crate::forward::{self, ForwardFacts, RequestTrace, SessionSignal};
+use crate::metrics::{Departure, Outcome, RequestKind};
+use crate::problem::{Problem, ProblemKind};
+use crate::queue::{Answer, Desk, PositionDocument, State, whole_seconds};
+use crate::reserved;
+use crate::respond::{self, Carrier, Wants};
+use crate::room::RoomSnapshot;
+use crate::route::{Route, RoomIndex};
+use crate::worker::Worker;
+
+/// Answers one request. Every path through here ends in exactly one answer.
+pub async fn answer(worker: &Worker, peer: SocketAddr, request: Request<RequestBody>) -> Response<ResponseBody> {
+    let began = clock::monotonic();
+    let method = request.method().clone();
+    let uri = request.uri().clone();
+    let client = worker.client(peer.ip(), request.headers());
+    let (kind, response) = decide(worker, peer, client, request, began).await;
+    let took = clock::monotonic().duration_since(began);
+    let status = response.status();
+    worker.metrics.answered(&method, status);
+    worker.metrics.took(kind, took);
+    // Polls that went well are most of the traffic of a sale and say nothing alone.
+    if let Some(log) = &worker.access_log
+        && !(kind == RequestKind::Position && status.is_success())
+    {
+        let (at, path) = (clock::now(), uri.path());
+        log.write(&Line { at, listener: &worker.listener, client: client.ip(), method: &method, path, status, kind, took });
+    }
+    response
+}
+
+async fn decide(
+    worker: &Worker,
+    peer: SocketAddr,
+    client: ClientAddr,
+    request: Request<RequestBody>,
+    now: Instant,
+) -> (RequestKind, Response<ResponseBody>) {
+    let wants = Wants::of(worker, request.method(), request.headers());
+    let target = match Target::of(worker, &request) {
+        Ok(target) => target,
+        Err(problem) => return (RequestKind::Refused, respond::refusal(worker, problem, wants)),
+    };
+    match target.route {
+        Route::Reserved(reserved) => reserved::answer(worker, reserved, client, request, now).await,
+        Route::Guarded(room) => guarded(worker, room, Visit { client, peer, target, request, wants, now }).await,
+        Route::Open(room) => open(worker, room, Visit { client, peer, target, request, wants, now }).await,
+        Route::UnknownHost => refused(worker, Problem::new(ProblemKind::Misdirected), wants),
+        Route::UnknownPath => refused(worker, Problem::new(ProblemKind::NotFound), wants),
+    }
+}
+
+fn refused(worker: &Worker, problem: Problem, wants: Wants) -> (RequestKind, Response<ResponseBody>) {
+    (RequestKind::Refused, respond::refusal(worker, problem, wants))
+}
+
+/// What was asked, in its one canonical reading: decided on and sent upstream alike.
+struct Target {
+    route: Route,
+    /// The host that was asked, with its port if one was named.
+    host: HeaderValue,
+    /// Path and query, unless the request has them in canonical form already.
+    rewritten: Option<PathAndQuery>,
+}
+
+impl Target {
+    fn of(worker: &Worker, request: &Request<RequestBody>) -> Result<Self, Problem> {
+        let bad = |detail: String| Problem::new(ProblemKind::BadRequest).detail(detail);
+        let canonical = Canonical::of(request.uri(), request.headers()).map_err(|refusal| bad(refusal.to_string()))?;
+        let route = worker.shared.router.route(canonical.host.name(), &canonical.path);
+        let host = match request.headers().get(http::header::HOST) {
+            Some(host) if host == canonical.host.as_str() => host.clone(),
+            _ => HeaderValue::from_str(canonical.host.as_str()).map_err(|error| bad(error.to_string()))?,
+        };
+        let origin_form = request.uri().authority().is_none();
+        let rewritten = match canonical.is_unchanged() && origin_form {
+            true => None,
+            false => {
+                let path = canonical.path_and_query().into_owned();
+                Some(PathAndQuery::try_from(path).map_err(|error| bad(error.to_string()))?)
+            }
+        };
+        Ok(Self { route, host, rewritten })
+    }
+}
+
+/// One request on its way through a room.
+struct Visit {
+    client: ClientAddr,
+    peer: SocketAddr,
+    target: Target,
+    request: Request<RequestBody>,
+    wants: Wants,
+    now: Instant,
+}
+
+/// What the ticket, or the line, said.
+enum Verdict<'a> {
+    /// Through, with what the client is to be given back.
+    Pass(Rc<Pass>, Option<Box<PositionDocument<'a>>>),
+    /// Not yet.
+    Wait(Box<PositionDocument<'a>>),
+    /// No.
+    Refuse(Outcome, Problem),
+}
+
+async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit) -> (RequestKind, Response<ResponseBody>) {
+    let front = worker.front(room);
+    let metrics = &front.room.metrics;
+    if front.room.policy().is_suspended() {
+        return open(worker, room, visit).await;
+    }
+    if let Err(limited) = worker.shaper.check_client(visit.client, visit.now) {
+        metrics.decided(Outcome::Limited);
+        return refused(worker, respond::limited(&limited), visit.wants);
+    }
+    let snapshot = front.room.snapshot();
+    let Some(snapshot) = snapshot.as_deref() else {
+        metrics.decided(Outcome::FailClosed);
+        return refused(worker, respond::problem_of(reserved::undecided()), visit.wants);
+    };
+    let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot, now: visit.now };
+    match verdict(worker, room, &desk, &visit.request).await {
+        Verdict::Pass(pass, granted) => {
+            if let Err(limited) = worker.shaper.check_visitor(pass.ticket.session.visitor, visit.now) {
+                metrics.decided(Outcome::Limited);
+                return refused(worker, respond::limited(&limited), visit.wants);
+            }
+            metrics.decided(Outcome::Admitted);
+            let response = admitted(worker, room, &desk, visit, &pass).await;
+            let response = match granted {
+                Some(granted) => respond::with_credentials(worker, room, &granted, response),
+                None => response,
+            };
+            (RequestKind::Forwarded, response)
+        }
+        Verdict::Wait(document) => {
+            metrics.decided(if document.state == State::Closed { Outcome::Closed } else { Outcome::Waiting });
+            (RequestKind::Wait, respond::wait(worker, room, &document, visit.wants))
+        }
+        Verdict::Refuse(outcome, problem) => {
+            metrics.decided(outcome);
+            refused(worker, problem, visit.wants)
+        }
+    }
+}
+
+/// Judges the ticket; without a good one asks the line, which may let straight in.
+async fn verdict<'a>(
+    worker: &Worker,
+    room: RoomIndex,
+    desk: &Desk<'a>,
+    request: &Request<RequestBody>,
+) -> Verdict<'a> {
+    let cookies = worker.cookies(room);
+    let metrics = &desk.room.metrics;
+    let shown = cookies.ticket(request.headers());
+    match worker.door.judge(shown, desk.room.id(), desk.keys, desk.time(), |result| metrics.verified(result)) {
+        Judgement::Good(pass) if !desk.snapshot.has_ended(pass.ticket.session.visitor) => {
+            return Verdict::Pass(pass, None);
+        }
+        Judgement::Good(_) => metrics.verified("revoked"),
+        Judgement::Bad => metrics.decided(Outcome::BadTicket),
+        Judgement::NoTicket => {}
+    }
+    let held = match cookies.queue_token(request.headers()) {
+        Credential::Shown(token) => desk.read_token(token),
+        _ => None,
+    };
+    match reserved::join_or_keep(desk, held).await.0 {
+        Answer::Position(document) => match document.ticket.as_deref() {
+            Some(ticket) => {
+                let shown = Credential::Shown(ticket);
+                match worker.door.judge(shown, desk.room.id(), desk.keys, desk.time(), |_| {}) {
+                    Judgement::Good(pass) => Verdict::Pass(pass, Some(document)),
+                    Judgement::Bad | Judgement::NoTicket => {
+                        Verdict::Refuse(Outcome::FailClosed, Problem::new(ProblemKind::Internal))
+                    }
+                }
+            }
+            None => Verdict::Wait(document),
+        },
+        Answer::Full => Verdict::Refuse(Outcome::Full, respond::problem_of(Answer::Full)),
+        Answer::Closed => Verdict::Refuse(Outcome::Closed, respond::problem_of(Answer::Closed)),
+        Answer::Undecided(error) => {
+            Verdict::Refuse(Outcome::FailClosed, respond::problem_of(Answer::Undecided(error)))
+        }
+        other => Verdict::Refuse(Outcome::Limited, respond::problem_of(other)),
+    }
+}
+
+/// Forwards for a member of the cohort: activity renews the session meanwhile, and the upstream may end or prolong it.
+async fn admitted(worker: &Worker, room: RoomIndex, desk: &Desk<'_>, visit: Visit, pass: &Rc<Pass>) -> Response<ResponseBody> {
+    let ticket = &pass.ticket;
+    let carrier = Carrier::of(visit.request.headers());
+    let policy = desk.room.policy();
+    let renews = policy.renews(ticket.session.started, ticket.expires_at, desk.time());
+    let renewal = async {
+        if !renews {
+            return None;
+        }
+        desk.room.renew(ticket.session.visitor, policy.session_duration()).await.ok()
+    };
+    let (exchange, mut renewed) = futures_util::future::join(forwarded(worker, room, visit, Some(pass)), renewal).await;
+    let (mut response, signal) = exchange;
+    match signal {
+        SessionSignal::None => {}
+        SessionSignal::Complete => {
+            let ended = desk.room.end(ticket.session.visitor, ticket.expires_at, Departure::Completed).await;
+            if let Err(error) = ended {
+                tracing::warn!(%error, "a completed session could not be ended early; it ends with its ticket");
+            }
+            return response;
+        }
+        SessionSignal::Extend(span) => renewed = desk.room.renew(ticket.session.visitor, span).await.ok(),
+    }
+    if let Some(Renewed::Until(session)) = renewed
+        && session.ends > ticket.expires_at
+    {
+        let longer = desk.prolong(ticket, session);
+        let life = whole_seconds(desk.ticket_life(session.ends));
+        let headers = response.headers_mut();
+        match carrier {
+            Carrier::Header => {
+                if let Ok(mut value) = HeaderValue::try_from(longer) {
+                    value.set_sensitive(true);
+                    headers.insert(USHER_TICKET, value);
+                }
+            }
+            Carrier::Cookie => {
+                if let Some(cookie) = worker.cookies(room).set_ticket(&longer, life) {
+                    headers.append(http::header::SET_COOKIE, cookie);
+                }
+            }
+        }
+    }
+    response
+}
+
+/// Forwards to an open path. Whoever shows a good ticket is still told to the upstream.
+async fn open(worker: &Worker, room: RoomIndex, visit: Visit) -> (RequestKind, Response<ResponseBody>) {
+    let front = worker.front(room);
+    if let Err(limited) = worker.shaper.check_client(visit.client, visit.now) {
+        front.room.metrics.decided(Outcome::Limited);
+        return refused(worker, respond::limited(&limited), visit.wants);
+    }
+    front.room.metrics.decided(Outcome::Open);
+    let snapshot = front.room.snapshot();
+    let Some(snapshot) = snapshot.as_deref() else {
+        return (RequestKind::Forwarded, forwarded(worker, room, visit, None).await.0);
+    };
+    let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot, now: visit.now };
+    let shown = worker.cookies(room).ticket(visit.request.headers());
+    let response = match worker.door.judge(shown, desk.room.id(), desk.keys, desk.time(), |_| {}) {
+        Judgement::Good(pass) if !snapshot.has_ended(pass.ticket.session.visitor) => {
+            admitted(worker, room, &desk, visit, &pass).await
+        }
+        _ => forwarded(worker, room, visit, None).await.0,
+    };
+    (RequestKind::Forwarded, response)
+}
+
+/// One exchange with the upstream: what a client may not say is removed, what the upstream may rely on is set.
+async fn forwarded(
+    worker: &Worker,
+    room: RoomIndex,
+    visit: Visit,
+    pass: Option<&Rc<Pass>>,
+) -> (Response<ResponseBody>, SessionSignal) {
+    let Visit { client, peer, target, mut request, wants, .. } = visit;
+    let front = worker.front(room);
+    let peer_trusted = worker.trusted.trusts(peer.ip());
+    let trace = RequestTrace::of(request.headers(), peer_trusted, &entropy::draw());
+    let fields = worker.forwarded.get(client.ip(), worker.scheme, &target.host);
+    let facts = ForwardFacts {
+        peer_trusted,
+        forwarded: &fields,
+        visitor: pass.map(|pass| &pass.visitor),
+        room: &front.name,
+        ticket: pass.map(|pass| &pass.signed),
+        trace: &trace,
+    };
+    forward::to_upstream(request.headers_mut(), &facts);
+    request.headers_mut().insert(http::header::HOST, target.host);
+    if let Some(path) = target.rewritten {
+        *request.uri_mut() = Uri::from(path);
+    }
+    match worker.upstreams[front.upstream].send(request).await {
+        Ok(mut response) => {
+            let signal = forward::from_upstream(response.headers_mut());
+            response.headers_mut().insert(forward::REQUEST_ID, trace.request_id().clone());
+            (response, signal)
+        }
+        Err(error) => {
+            tracing::warn!(room = %front.room.id(), %error, "the upstream failed");
+            (respond::refusal(worker, error.into(), wants), SessionSignal::None)
+        }
+    }
+}

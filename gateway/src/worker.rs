@@ -1,0 +1,89 @@
+//! One core's share of the gateway: what it owns alone, and what all read.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use queue_core::ticket::KeyRing;
+
+use crate::access_log::AccessLog;
+use crate::client_addr::{ClientAddr, TrustedProxies};
+use crate::credentials::RoomCookies;
+use crate::door::Door;
+use crate::forward::{ForwardedFieldsCache, Scheme};
+use crate::metrics::ListenerMetrics;
+use crate::page::Pages;
+use crate::room::Room;
+use crate::route::{RoomIndex, Router};
+use crate::shaping::Shaper;
+use crate::upstream::Upstream;
+
+/// What all cores read and nobody changes while running.
+pub struct Shared {
+    /// Which room guards what.
+    pub router: Router,
+    /// The rooms, by index.
+    pub rooms: Vec<RoomFront>,
+    /// Signs and verifies.
+    pub keys: KeyRing,
+    /// The keys' public half, as served.
+    pub jwks: bytes::Bytes,
+    /// Waiting pages.
+    pub pages: Pages,
+}
+
+/// A room with what the door needs besides.
+pub struct RoomFront {
+    /// The room.
+    pub room: Arc<Room>,
+    /// Index of its upstream.
+    pub upstream: usize,
+    /// The status of its waiting page.
+    pub queueing_status: http::StatusCode,
+    /// Its name as a header value.
+    pub name: http::HeaderValue,
+}
+
+/// One listener as one core serves it.
+pub struct Worker {
+    /// What all read.
+    pub shared: Arc<Shared>,
+    /// The listener's name for logs.
+    pub listener: Arc<str>,
+    /// How visitors came here.
+    pub scheme: Scheme,
+    /// Forwarding fields of the client served last.
+    pub forwarded: ForwardedFieldsCache,
+    /// Whose word about client addresses counts.
+    pub trusted: TrustedProxies,
+    /// Cookies, by room index.
+    pub cookies: Vec<RoomCookies>,
+    /// Judges tickets.
+    pub door: Rc<Door>,
+    /// Upstreams, by index.
+    pub upstreams: Rc<Vec<Upstream>>,
+    /// Limits on requests.
+    pub shaper: Rc<Shaper>,
+    /// Counts.
+    pub metrics: Arc<ListenerMetrics>,
+    /// Where access lines go, if they are written.
+    pub access_log: Option<Rc<AccessLog>>,
+}
+
+impl Worker {
+    /// A room with what the door needs.
+    pub fn front(&self, room: RoomIndex) -> &RoomFront {
+        &self.shared.rooms[room.get()]
+    }
+
+    /// A room's cookies on this listener.
+    pub fn cookies(&self, room: RoomIndex) -> &RoomCookies {
+        &self.cookies[room.get()]
+    }
+
+    /// Whose request it is.
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddr {
+        self.trusted.client(peer, headers)
+    }
+}
