@@ -1,0 +1,3 @@
+//! The gateway's integration tests: one binary, one module for each part.
+
+mod page;
