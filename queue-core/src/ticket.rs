@@ -38,6 +38,8 @@ mod ring;
 mod source;
 mod statement;
 mod verifier;
+#[cfg(test)]
+mod wycheproof;
 
 use std::time::Duration;
 

@@ -149,7 +149,7 @@ impl KeyTable {
 }
 
 /// One part, in its canonical form only.
-fn decode<'b>(part: &str, buffer: &'b mut [u8]) -> Result<&'b [u8], TokenError> {
+pub(super) fn decode<'b>(part: &str, buffer: &'b mut [u8]) -> Result<&'b [u8], TokenError> {
     let length = URL_SAFE_NO_PAD.decode_slice(part, buffer).map_err(|_| TokenError::Malformed)?;
     Ok(&buffer[..length])
 }

@@ -1,4 +1,14 @@
 //! Queue tokens and admission tickets: what is signed is read, and nothing else is.
 
+mod changed_bytes;
+mod claims;
 mod fixture;
+mod foreign;
+mod forge;
+mod golden;
+mod header;
+mod jwks;
+mod rotation;
 mod round_trip;
+mod secrets;
+mod time;

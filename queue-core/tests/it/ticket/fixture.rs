@@ -8,6 +8,9 @@ use queue_core::{Epoch, Place, RoomId, Sequence, SessionId, Timestamp, VisitorId
 pub(crate) const ISSUER: &str = "https://tickets.example.com";
 pub(crate) const ALGORITHMS: [Algorithm; 3] = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Hs256];
 
+/// Makes every generated key of these tests.
+pub(crate) const ENTROPY: [u8; 32] = [42; 32];
+
 /// 2026-12-01T11:00:00.123456Z.
 pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_796_122_800_123_456);
 
@@ -16,7 +19,7 @@ pub(crate) fn room() -> RoomId {
 }
 
 pub(crate) fn ring(algorithm: Algorithm) -> KeyRing {
-    KeyRing::generate(ISSUER, algorithm, [42; 32]).unwrap()
+    KeyRing::generate(ISSUER, algorithm, ENTROPY).unwrap()
 }
 
 pub(crate) fn visitor() -> VisitorId {
