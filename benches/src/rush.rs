@@ -118,9 +118,7 @@ fn judge(stage: &Stage, records: &[Record], watch: &Watch) -> Vec<Verdict> {
     verdicts.push(seats::exactly_the_stock(records, options.seats));
     verdicts.push(seats::everyone_answered(records));
     if !options.allow_server_errors {
-        let count = stage.tally.server_errors.get();
-        let cases = (0..count).map(|_| "an answer 5xx".to_owned()).collect();
-        verdicts.push(Verdict::of("5xx", "no answer 5xx", cases));
+        verdicts.push(Verdict::counted("5xx", "no answer 5xx", stage.tally.server_errors.get()));
     }
     verdicts
 }

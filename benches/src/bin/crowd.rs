@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use benches::rush;
+use benches::rush::checks::Verdict;
+use benches::{poll, rush};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -18,6 +19,8 @@ struct Cli {
 enum Command {
     /// A rush for seats: everyone joins, waits, enters, buys or is told; then the invariants are checked
     Rush(rush::options::Options),
+    /// Visitors who join and then only poll; then what the store did meanwhile is compared with silence
+    Poll(poll::options::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,12 +44,21 @@ fn run(command: Command) -> anyhow::Result<bool> {
             let report = runtime.block_on(rush::run(options))?;
             print!("{report}");
             write_json(json.as_deref(), &report)?;
-            for verdict in report.broken() {
-                eprintln!("crowd: {} was broken {} times: {}", verdict.invariant, verdict.broken, verdict.checked);
-            }
-            Ok(report.broken().next().is_none())
+            Ok(name(report.broken()))
+        }
+        Command::Poll(options) => {
+            let json = options.json.clone();
+            let report = runtime.block_on(poll::run(options))?;
+            print!("{report}");
+            write_json(json.as_deref(), &report)?;
+            Ok(name(report.broken()))
         }
     }
+}
+
+/// Names what was broken on stderr; whether nothing was.
+fn name<'a>(broken: impl Iterator<Item = &'a Verdict>) -> bool {
+    broken.map(|verdict| eprintln!("crowd: {} was broken {} times", verdict.invariant, verdict.broken)).count() == 0
 }
 
 fn write_json(path: Option<&Path>, report: &impl serde::Serialize) -> anyhow::Result<()> {

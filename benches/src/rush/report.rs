@@ -129,15 +129,8 @@ impl fmt::Display for Report {
             writeln!(f, "| CPU of the crowd itself | {cpu:.1} s |")?;
         }
         write_times(f, "operation", self.latency.iter().copied().chain([("waiting in line", self.wait)]))?;
-        writeln!(f, "\n| | checked | broken |\n| --- | --- | ---: |")?;
-        for verdict in &self.verdicts {
-            writeln!(f, "| {} | {} | {} |", verdict.invariant, verdict.checked, verdict.broken)?;
-        }
-        for verdict in self.broken() {
-            writeln!(f, "\nBROKEN {}: {} ({} times)", verdict.invariant, verdict.checked, verdict.broken)?;
-            verdict.cases.iter().try_for_each(|case| writeln!(f, "  {case}"))?;
-        }
-        Ok(())
+        writeln!(f)?;
+        self.verdicts.iter().try_for_each(|verdict| write!(f, "{verdict}"))
     }
 }
 
