@@ -7,7 +7,7 @@ pub mod operation;
 pub mod options;
 pub mod record;
 pub mod report;
-mod rows;
+pub mod rows;
 mod shop;
 mod stage;
 mod temper;
@@ -26,10 +26,11 @@ use crate::latency::Spread;
 use crate::progress::Progress;
 use crate::scrape::Samples;
 use crate::watch::{self, Watch};
-use checks::{Verdict, cohort, order, rate, seats};
+use checks::{Verdict, answers, cohort, order, rate, seats};
 use options::Options;
 use record::Record;
 use report::{Report, Setup, Trouble};
+use rows::Rows;
 use stage::Stage;
 use visitor::Visitor;
 
@@ -46,6 +47,10 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
     let pools = pools.collect::<Result<Vec<_>, crate::http::BadUrl>>()?;
     let watch = Watch::new(&options.room, &options.metrics)?;
     let database = options.database.clone();
+    let rows_before = match &database {
+        Some(url) => Rows::read(url).await?,
+        None => Rows::default(),
+    };
     let stage = Rc::new(Stage::new(clock, options, entropy::run_id(), pools));
 
     let before = watch.look(&clock).await;
@@ -65,7 +70,7 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
         verdicts.push(no_violations_counted(&before, &after));
     }
     if let Some(url) = database {
-        verdicts.extend(rows::compare(&url, &records).await?);
+        verdicts.extend(answers::match_rows(&records, &rows_before, &Rows::read(&url).await?));
     }
     Ok(report(&stage, &records, &watch, verdicts, took))
 }

@@ -1,5 +1,6 @@
 //! The invariants a crowd can see from outside, each a pure function of the records.
 
+pub mod answers;
 pub mod cohort;
 pub mod order;
 pub mod rate;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod baseline;
+mod database;
 mod fake;
 mod poll;
 mod rush;

@@ -22,15 +22,16 @@ impl Run {
     }
 
     fn within(deadline: &str, think: &str, fault: Fault, more: &[&str]) -> Self {
-        let fake = Fake::start(fault, LIMIT, SEATS);
         let folder = tempfile::tempdir().unwrap();
-        let json = folder.path().join("report.json");
+        let [json, rows] = ["report.json", "booking.db"].map(|name| folder.path().join(name));
+        let fake = Fake::with_rows(fault, LIMIT, SEATS, Some(&rows));
         let [url, other] = [0, 1].map(|which| format!("http://{}", fake.addresses[which]));
         let output = Command::new(env!("CARGO_BIN_EXE_crowd"))
             .args(["rush", "--url", &url, "--url", &other, "--metrics", &format!("{url}/metrics"), "--visitors", "80"])
             .args(["--seats", &SEATS.to_string(), "--limit", &LIMIT.to_string(), "--arrive", "500ms"])
             .args(["--think", think, "--connections", "8", "--deadline", deadline, "--json"])
             .arg(&json)
+            .args(["--database", &format!("sqlite:{}", rows.display())])
             .args(more)
             .output()
             .unwrap();
@@ -66,6 +67,7 @@ fn an_honest_sale_passes() {
     for served in run.fake.served.iter() {
         assert!(served.load(Ordering::Relaxed) > 200, "visitors ask either gateway");
     }
+    assert!(run.text().contains("holds B1: 30 units are sold, each by one paid order"), "{}", run.text());
     assert!(run.text().contains("| join | 80 |"), "{}", run.text());
 }
 
@@ -121,6 +123,20 @@ fn admissions_faster_than_the_rate_fail() {
 fn seats_sold_twice_fail() {
     let run = fails(Fault::SellsTwice, "B1");
     assert!(run.broken().contains(&"B2"), "{}", run.text());
+}
+
+/// A success answer without a row is a seat sold and lost.
+#[test]
+fn success_without_rows_fails() {
+    let run = fails(Fault::ForgetsRows, "B1");
+    assert!(run.text().contains("was answered as paid and is not"), "{}", run.text());
+}
+
+/// A sold row without a success answer is a seat paid for and never given.
+#[test]
+fn rows_without_success_fail() {
+    let run = fails(Fault::InventsRows, "B1");
+    assert!(run.text().contains("order nobody's is paid and nobody was told"), "{}", run.text());
 }
 
 /// "Sold out" with seats left is a wrong answer.

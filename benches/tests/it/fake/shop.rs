@@ -16,13 +16,25 @@ pub(crate) struct Shop {
     /// Paid orders, with the seats of each.
     pub(crate) paid: Vec<(String, Vec<String>)>,
     answered: HashMap<String, Value>,
+    written: usize,
     next: u64,
 }
 
 impl Shop {
     pub(crate) fn new(fault: Fault, seats: usize) -> Self {
         let (taken, held, answered) = Default::default();
-        Self { fault, seats, taken, held, paid: Vec::new(), answered, next: 0 }
+        Self { fault, seats, taken, held, paid: Vec::new(), answered, written: 0, next: 0 }
+    }
+
+    /// What has been sold and is not yet written as rows.
+    pub(crate) fn unwritten(&mut self) -> Option<(String, Vec<String>)> {
+        let (order, units) = self.paid.get(self.written)?.clone();
+        self.written += 1;
+        match self.fault {
+            Fault::ForgetsRows if self.written == 5 => None,
+            Fault::InventsRows if self.written == 5 => Some(("nobody's".to_owned(), units)),
+            _ => Some((order, units)),
+        }
     }
 
     pub(crate) fn answer(
