@@ -1,0 +1,65 @@
+//! `baseline`: bare servers, and the gateway side by side with them.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use benches::baseline::fixed::{Fixed, POSITION_DOCUMENT};
+use benches::baseline::origin::Origin;
+use benches::baseline::proxy::Proxy;
+use benches::baseline::{self, Bind};
+use bytes::Bytes;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "baseline", version, about = "Bare servers, and the gateway side by side with them")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A hyper proxy that checks nothing; prints its address
+    Proxy {
+        #[command(flatten)]
+        bind: Bind,
+        /// The upstream's address
+        #[arg(long)]
+        upstream: SocketAddr,
+    },
+    /// A hyper server that answers one fixed document; prints its address
+    Fixed {
+        #[command(flatten)]
+        bind: Bind,
+        /// The document
+        #[arg(long, default_value = POSITION_DOCUMENT)]
+        body: String,
+    },
+    /// A small upstream; prints its address
+    Origin {
+        #[command(flatten)]
+        bind: Bind,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("baseline: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Proxy { bind, upstream } => baseline::run(bind, move || Proxy::new(upstream))?,
+        Command::Fixed { bind, body } => {
+            let body = Bytes::from(body);
+            baseline::run(bind, move || Fixed(body.clone()))?;
+        }
+        Command::Origin { bind } => baseline::run(bind, || Origin)?,
+    }
+    Ok(())
+}
