@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::fixture::{ISSUER, NOW, admission, queue_token, ring, room};
 use super::forge::Forge;
 
-type Verdict = Result<(), TokenError>;
+type Judge = fn(&str) -> Result<(), TokenError>;
 
 /// Both kinds, each with the function that judges it.
-fn kinds() -> [(Forge, fn(&str) -> Verdict); 2] {
-    let admission: fn(&str) -> Verdict = |token| ring(Algorithm::EdDsa).verify_admission(token, &room(), NOW).map(drop);
-    let queue: fn(&str) -> Verdict = |token| ring(Algorithm::EdDsa).verify_queue_token(token, &room(), NOW).map(drop);
+fn kinds() -> [(Forge, Judge); 2] {
+    let admission: Judge = |token| ring(Algorithm::EdDsa).verify_admission(token, &room(), NOW).map(drop);
+    let queue: Judge = |token| ring(Algorithm::EdDsa).verify_queue_token(token, &room(), NOW).map(drop);
     [(Forge::admission(Algorithm::EdDsa), admission), (Forge::queue(Algorithm::EdDsa), queue)]
 }
 

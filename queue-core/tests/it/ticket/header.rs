@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::EncodingKey;
-use queue_core::ticket::{Algorithm, TokenError};
+use queue_core::ticket::{Algorithm, MAX_TOKEN_BYTES, TokenError};
 use serde_json::{Value, json};
 
 use super::fixture::{ALGORITHMS, NOW, admission, queue_token, ring, room};
@@ -119,7 +119,7 @@ fn the_header_has_exactly_its_members() {
         format!(r#"{{{honest},"kid":"{kid}"}}"#),
         format!(r#"{{{honest},"typ":"admission+jwt"}}"#),
         format!(r#"{{"alg":"EdDSA","kid":"{kid}"}}"#),
-        format!(r#"{{"alg":"EdDSA","typ":"admission+jwt"}}"#),
+        r#"{"alg":"EdDSA","typ":"admission+jwt"}"#.to_owned(),
         format!(r#"{{"kid":"{kid}","typ":"admission+jwt"}}"#),
         format!(r#"["EdDSA","{kid}","admission+jwt"]"#),
         format!(r#"{{"alg":"EdDS\u0041","kid":"{kid}","typ":"admission+jwt"}}"#),
@@ -138,6 +138,23 @@ fn white_space_is_signed_as_well() {
     let header = format!("{{ \"alg\" : \"EdDSA\",\n\t\"kid\" : \"{kid}\",\r\n\"typ\":\"admission+jwt\" }}");
     assert_eq!(verdict(&forge.with_header(&header)), Ok(()));
     assert_eq!(verdict(&forge.with_claims(&format!("{:#}", forge.claims))), Ok(()));
+}
+
+/// The size limit is exact, and it counts what arrives, not what it decodes to.
+#[test]
+fn the_size_limit_is_exact() {
+    let forge = Forge::admission(Algorithm::EdDsa);
+    let room_left = (MAX_TOKEN_BYTES - forge.token().len()) * 3 / 4;
+    let mut seen = Vec::new();
+    for spaces in room_left - 3..=room_left + 3 {
+        let claims = forge.claims.to_string().replacen('{', &format!("{{{}", " ".repeat(spaces)), 1);
+        let token = forge.with_claims(&claims);
+        let expected = if token.len() <= MAX_TOKEN_BYTES { Ok(()) } else { Err(TokenError::Malformed) };
+        assert_eq!(verdict(&token), expected, "{} bytes", token.len());
+        seen.push(token.len());
+    }
+    assert!(seen.contains(&MAX_TOKEN_BYTES) || seen.contains(&(MAX_TOKEN_BYTES - 1)), "{seen:?}");
+    assert!(seen.iter().any(|length| (MAX_TOKEN_BYTES + 1..MAX_TOKEN_BYTES + 3).contains(length)), "{seen:?}");
 }
 
 /// A queue token is no admission ticket, and the other way round: neither as it is, nor with the other's `typ`, nor

@@ -13,6 +13,8 @@ fn id(name: &str) -> KeyId {
 
 fn source(algorithm: Algorithm, seed: u8) -> PrivateKeySource {
     let text = PrivateKeySource::generate_text(algorithm, [seed; 32]).unwrap();
+    // As editors and shells leave files.
+    let text = SecretString::from(format!("\n{}\r\n", text.expose_secret()));
     PrivateKeySource::from_text(algorithm, &id("any"), &text).unwrap()
 }
 
