@@ -77,7 +77,7 @@ pub fn run(config: Config, loaded: Timestamp) -> anyhow::Result<()> {
     tracing::info!("draining: no newcomers, what is under way may finish");
     let _ = stop.0.send(true);
     for worker in crew {
-        worker.join().map_err(|_| anyhow::anyhow!("a worker panicked"))?;
+        worker.join().map_err(|_| anyhow::anyhow!("a worker panicked"))??;
     }
     let _ = end.send(true);
     let (done, all_done) = std::sync::mpsc::channel();

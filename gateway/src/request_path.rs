@@ -1,6 +1,5 @@
 //! The life of one request: identify → route → ticket? → shape → forward | wait.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use http::uri::PathAndQuery;
@@ -16,6 +15,7 @@ use crate::credentials::{Credential, USHER_TICKET};
 use crate::door::{Judgement, Pass};
 use crate::entropy;
 use crate::forward::{self, ForwardFacts, RequestTrace, SessionSignal};
+use crate::listener::{ClientConnection, IdleClass, Reply};
 use crate::metrics::{Departure, Outcome, RequestKind};
 use crate::problem::{Problem, ProblemKind};
 use crate::queue::{Answer, Desk, PositionDocument, State, whole_seconds};
@@ -26,29 +26,26 @@ use crate::route::{Route, RoomIndex};
 use crate::worker::Worker;
 
 /// Answers one request. Every path through here ends in exactly one answer.
-pub async fn answer(worker: &Worker, peer: SocketAddr, request: Request<RequestBody>) -> Response<ResponseBody> {
+pub async fn answer(worker: &Worker, connection: &Rc<ClientConnection>, request: Request<RequestBody>) -> Reply {
     let began = clock::monotonic();
     let method = request.method().clone();
     let uri = request.uri().clone();
-    let client = worker.client(peer.ip(), request.headers());
-    let (kind, response) = decide(worker, peer, client, request, began).await;
-    let took = clock::monotonic().duration_since(began);
+    let client = worker.client(connection.remote().ip(), request.headers());
+    let (kind, response) = decide(worker, connection, client, request, began).await;
     let status = response.status();
-    worker.metrics.answered(&method, status);
-    worker.metrics.took(kind, took);
     // Polls that went well are most of the traffic of a sale and say nothing alone.
     if let Some(log) = &worker.access_log
         && !(kind == RequestKind::Position && status.is_success())
     {
-        let (at, path) = (clock::now(), uri.path());
+        let (at, path, took) = (clock::now(), uri.path(), clock::monotonic().duration_since(began));
         log.write(&Line { at, listener: &worker.listener, client: client.ip(), method: &method, path, status, kind, took });
     }
-    response
+    Reply::new(kind, response)
 }
 
 async fn decide(
     worker: &Worker,
-    peer: SocketAddr,
+    connection: &Rc<ClientConnection>,
     client: ClientAddr,
     request: Request<RequestBody>,
     now: Instant,
@@ -60,8 +57,8 @@ async fn decide(
     };
     match target.route {
         Route::Reserved(reserved) => reserved::answer(worker, reserved, client, request, now).await,
-        Route::Guarded(room) => guarded(worker, room, Visit { client, peer, target, request, wants, now }).await,
-        Route::Open(room) => open(worker, room, Visit { client, peer, target, request, wants, now }).await,
+        Route::Guarded(room) => guarded(worker, room, Visit { client, connection, target, request, wants, now }).await,
+        Route::Open(room) => open(worker, room, Visit { client, connection, target, request, wants, now }).await,
         Route::UnknownHost => refused(worker, Problem::new(ProblemKind::Misdirected), wants),
         Route::UnknownPath => refused(worker, Problem::new(ProblemKind::NotFound), wants),
     }
@@ -102,9 +99,9 @@ impl Target {
 }
 
 /// One request on its way through a room.
-struct Visit {
+struct Visit<'c> {
     client: ClientAddr,
-    peer: SocketAddr,
+    connection: &'c Rc<ClientConnection>,
     target: Target,
     request: Request<RequestBody>,
     wants: Wants,
@@ -121,7 +118,7 @@ enum Verdict<'a> {
     Refuse(Outcome, Problem),
 }
 
-async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit) -> (RequestKind, Response<ResponseBody>) {
+async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (RequestKind, Response<ResponseBody>) {
     let front = worker.front(room);
     let metrics = &front.room.metrics;
     if front.room.policy().is_suspended() {
@@ -144,6 +141,7 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit) -> (RequestKind
                 return refused(worker, respond::limited(&limited), visit.wants);
             }
             metrics.decided(Outcome::Admitted);
+            visit.connection.set_idle_class(IdleClass::Admitted);
             let response = admitted(worker, room, &desk, visit, &pass).await;
             let response = match granted {
                 Some(granted) => respond::with_credentials(worker, room, &granted, response),
@@ -207,7 +205,7 @@ async fn verdict<'a>(
 }
 
 /// Forwards for a member of the cohort: activity renews the session meanwhile, and the upstream may end or prolong it.
-async fn admitted(worker: &Worker, room: RoomIndex, desk: &Desk<'_>, visit: Visit, pass: &Rc<Pass>) -> Response<ResponseBody> {
+async fn admitted(worker: &Worker, room: RoomIndex, desk: &Desk<'_>, visit: Visit<'_>, pass: &Rc<Pass>) -> Response<ResponseBody> {
     let ticket = &pass.ticket;
     let carrier = Carrier::of(visit.request.headers());
     let policy = desk.room.policy();
@@ -255,7 +253,7 @@ async fn admitted(worker: &Worker, room: RoomIndex, desk: &Desk<'_>, visit: Visi
 }
 
 /// Forwards to an open path. Whoever shows a good ticket is still told to the upstream.
-async fn open(worker: &Worker, room: RoomIndex, visit: Visit) -> (RequestKind, Response<ResponseBody>) {
+async fn open(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (RequestKind, Response<ResponseBody>) {
     let front = worker.front(room);
     if let Err(limited) = worker.shaper.check_client(visit.client, visit.now) {
         front.room.metrics.decided(Outcome::Limited);
@@ -281,14 +279,14 @@ async fn open(worker: &Worker, room: RoomIndex, visit: Visit) -> (RequestKind, R
 async fn forwarded(
     worker: &Worker,
     room: RoomIndex,
-    visit: Visit,
+    visit: Visit<'_>,
     pass: Option<&Rc<Pass>>,
 ) -> (Response<ResponseBody>, SessionSignal) {
-    let Visit { client, peer, target, mut request, wants, .. } = visit;
+    let Visit { client, connection, target, mut request, wants, .. } = visit;
     let front = worker.front(room);
-    let peer_trusted = worker.trusted.trusts(peer.ip());
+    let peer_trusted = worker.trusted.trusts(connection.remote().ip());
     let trace = RequestTrace::of(request.headers(), peer_trusted, &entropy::draw());
-    let fields = worker.forwarded.get(client.ip(), worker.scheme, &target.host);
+    let fields = connection.forwarded_fields().get(client.ip(), worker.scheme, &target.host);
     let facts = ForwardFacts {
         peer_trusted,
         forwarded: &fields,
@@ -303,14 +301,15 @@ async fn forwarded(
         *request.uri_mut() = Uri::from(path);
     }
     match worker.upstreams[front.upstream].send(request).await {
-        Ok(mut response) => {
+        Ok(response) => {
+            let mut response = response.map(ResponseBody::Upstream);
             let signal = forward::from_upstream(response.headers_mut());
             response.headers_mut().insert(forward::REQUEST_ID, trace.request_id().clone());
             (response, signal)
         }
         Err(error) => {
             tracing::warn!(room = %front.room.id(), %error, "the upstream failed");
-            (respond::refusal(worker, error.into(), wants), SessionSignal::None)
+            (respond::refusal(worker, Problem::new(error.problem()), wants), SessionSignal::None)
         }
     }
 }

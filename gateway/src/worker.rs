@@ -4,20 +4,22 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, Request};
 use queue_core::ticket::KeyRing;
 
 use crate::access_log::AccessLog;
+use crate::body::RequestBody;
 use crate::client_addr::{ClientAddr, TrustedProxies};
 use crate::credentials::RoomCookies;
 use crate::door::Door;
-use crate::forward::{ForwardedFieldsCache, Scheme};
-use crate::metrics::ListenerMetrics;
+use crate::forward::Scheme;
+use crate::listener::{ClientConnection, Handler, Reply};
 use crate::page::Pages;
+use crate::request_path;
 use crate::room::Room;
 use crate::route::{RoomIndex, Router};
 use crate::shaping::Shaper;
-use crate::upstream::Upstream;
+use crate::upstream::Pool;
 
 /// What all cores read and nobody changes while running.
 pub struct Shared {
@@ -53,8 +55,6 @@ pub struct Worker {
     pub listener: Arc<str>,
     /// How visitors came here.
     pub scheme: Scheme,
-    /// Forwarding fields of the client served last.
-    pub forwarded: ForwardedFieldsCache,
     /// Whose word about client addresses counts.
     pub trusted: TrustedProxies,
     /// Cookies, by room index.
@@ -62,11 +62,9 @@ pub struct Worker {
     /// Judges tickets.
     pub door: Rc<Door>,
     /// Upstreams, by index.
-    pub upstreams: Rc<Vec<Upstream>>,
+    pub upstreams: Rc<Vec<Rc<Pool>>>,
     /// Limits on requests.
     pub shaper: Rc<Shaper>,
-    /// Counts.
-    pub metrics: Arc<ListenerMetrics>,
     /// Where access lines go, if they are written.
     pub access_log: Option<Rc<AccessLog>>,
 }
@@ -85,5 +83,11 @@ impl Worker {
     /// Whose request it is.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddr {
         self.trusted.client(peer, headers)
+    }
+}
+
+impl Handler for Worker {
+    async fn handle(&self, request: Request<RequestBody>, client: &Rc<ClientConnection>) -> Reply {
+        request_path::answer(self, client, request).await
     }
 }

@@ -1,7 +1,7 @@
 //! The threads that serve visitors, one a core.
 
 use std::net::TcpListener;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -11,7 +11,8 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
-use crate::access_log::{AccessLogSink, FLUSH_EVERY};
+use crate::access_log::{AccessLog, AccessLogSink, FLUSH_EVERY};
+use crate::client_addr::TrustedProxies;
 use crate::config::{self, Config};
 use crate::credentials::RoomCookies;
 use crate::door::Door;
@@ -22,8 +23,8 @@ use crate::metrics::Metrics;
 use crate::page::Pages;
 use crate::room::Room;
 use crate::route::Router;
-use crate::shaping::Shaper;
-use crate::upstream::{Upstream, UpstreamSettings};
+use crate::shaping::{self, Limit, Shaper};
+use crate::upstream::{Endpoint, Pool, Upstream, UpstreamSettings};
 use crate::worker::{RoomFront, Shared, Worker};
 
 /// One listener's sockets, one a core.
@@ -70,11 +71,11 @@ pub(super) fn start(
     metrics: &Arc<Metrics>,
     sink: &AccessLogSink,
     stop: &watch::Receiver<bool>,
-) -> anyhow::Result<Vec<JoinHandle<()>>> {
+) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
     let plan = Arc::new(Plan {
         listeners: config.listeners.iter().map(|listener| ListenerPlan::of(listener, config, metrics)).collect(),
-        upstreams: config.upstreams.iter().map(|upstream| UpstreamSettings::from(upstream).shared(metrics)).collect(),
-        shaping: crate::shaping::plan(&config.rate_limits, metrics),
+        upstreams: config.upstreams.iter().map(|it| upstream(it, metrics)).collect::<anyhow::Result<_>>()?,
+        limits: shaping::limits(&config.rate_limits, metrics),
         access_log: config.telemetry.access_log.then(|| sink.clone()),
         shared: shared.clone(),
     });
@@ -84,4 +85,118 @@ pub(super) fn start(
         thread::Builder::new().name(name).spawn(move || serve(&plan, sockets, &stop)).context("cannot start a thread")
     };
     sockets.0.into_iter().enumerate().map(start).collect()
+}
+
+/// What every core is told to do.
+struct Plan {
+    shared: Arc<Shared>,
+    listeners: Vec<ListenerPlan>,
+    upstreams: Vec<Arc<Upstream>>,
+    limits: Vec<Limit>,
+    access_log: Option<AccessLogSink>,
+}
+
+/// One listener, the same on every core.
+struct ListenerPlan {
+    name: Arc<str>,
+    scheme: Scheme,
+    trusted: TrustedProxies,
+    cookies: Vec<RoomCookies>,
+    settings: ListenerSettings,
+}
+
+impl ListenerPlan {
+    fn of(listener: &config::Listener, config: &Config, metrics: &Metrics) -> Self {
+        let limits = ListenerLimits {
+            first_byte: listener.limits.first_byte_timeout,
+            header: listener.limits.header_timeout,
+            idle_admitted: listener.limits.idle_timeout,
+            idle: listener.limits.idle_timeout.min(ListenerLimits::default().idle),
+            max_header_bytes: listener.limits.max_header_bytes,
+            max_body_bytes: listener.limits.max_body_bytes as u64,
+            shutdown_grace: config.drain.timeout,
+            ..ListenerLimits::default()
+        };
+        Self {
+            name: listener.name.as_str().into(),
+            scheme: if listener.tls.is_some() { Scheme::Https } else { Scheme::Http },
+            trusted: listener.trusted_proxies.clone(),
+            cookies: config.rooms.iter().map(|room| RoomCookies::new(&room.id, listener.cookies)).collect(),
+            settings: ListenerSettings {
+                limits,
+                capacity: Capacity::new(listener.limits.max_connections as usize),
+                metrics: metrics.http.listener(&listener.name),
+            },
+        }
+    }
+}
+
+fn upstream(upstream: &config::Upstream, metrics: &Metrics) -> anyhow::Result<Arc<Upstream>> {
+    let mut endpoints = upstream.endpoints.iter().map(|endpoint| {
+        let text = format!("http://{}:{}", endpoint.host, endpoint.port);
+        text.parse::<Endpoint>().with_context(|| format!("an endpoint of upstream {:?}", upstream.name))
+    });
+    let first = endpoints.next().with_context(|| format!("upstream {:?} has no endpoint", upstream.name))??;
+    let settings = UpstreamSettings {
+        max_connections: upstream.max_connections as usize,
+        max_pending: upstream.max_pending as usize,
+        pool_wait: upstream.pool_wait,
+        connect_timeout: upstream.connect_timeout,
+        response_timeout: upstream.response_timeout,
+        ..UpstreamSettings::default()
+    };
+    let others = endpoints.collect::<anyhow::Result<_>>()?;
+    Ok(Upstream::new(first, others, settings, metrics.upstream.upstream(&upstream.name)))
+}
+
+/// One core's life.
+fn serve(plan: &Plan, sockets: Vec<TcpListener>, stop: &watch::Receiver<bool>) -> anyhow::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let pools: Rc<Vec<Rc<Pool>>> = Rc::new(plan.upstreams.iter().cloned().map(Pool::new).collect());
+        let door = Rc::new(Door::default());
+        let shaper = Rc::new(Shaper::new(&plan.limits));
+        let log = plan.access_log.as_ref().map(|sink| Rc::new(sink.log()));
+        if let Some(log) = &log {
+            tokio::task::spawn_local(flush(Rc::downgrade(log)));
+        }
+        let serving = plan.listeners.iter().zip(sockets).map(|(listener, socket)| {
+            let worker = Rc::new(Worker {
+                shared: plan.shared.clone(),
+                listener: listener.name.clone(),
+                scheme: listener.scheme,
+                trusted: listener.trusted.clone(),
+                cookies: listener.cookies.clone(),
+                door: door.clone(),
+                upstreams: pools.clone(),
+                shaper: shaper.clone(),
+                access_log: log.clone(),
+            });
+            let mut stop = stop.clone();
+            async move {
+                let socket = tokio::net::TcpListener::from_std(socket)?;
+                let stopped = async move {
+                    let _ = stop.wait_for(|stop| *stop).await;
+                };
+                let report = listener::serve(socket, listener.settings.clone(), worker, stopped).await;
+                if report.cut > 0 {
+                    tracing::warn!(listener = %listener.name, ?report, "connections were cut at the drain's deadline");
+                }
+                anyhow::Ok(())
+            }
+        });
+        futures_util::future::try_join_all(serving).await.map(drop)
+    })
+}
+
+/// Hands a quiet core's lines over, until the core is gone.
+async fn flush(log: Weak<AccessLog>) {
+    let mut ticks = tokio::time::interval(FLUSH_EVERY);
+    loop {
+        ticks.tick().await;
+        match log.upgrade() {
+            Some(log) => log.flush(),
+            None => return,
+        }
+    }
 }
