@@ -27,23 +27,47 @@ impl Caller {
         Self { seen: HighWater::NOTHING, latest: None, expires: None }
     }
 
-    /// A caller whose last answer showed `seen` at shared time `at`; since then `passed` went by on its own monotonic
-    /// clock, and nobody waits for the answer longer than `deadline`.
+    /// A caller whose last answer showed `seen` at shared time `at`; since that answer arrived `passed` went by on its
+    /// own monotonic clock, and nobody waits for the next answer longer than `deadline`.
     pub fn after(seen: HighWater, at: Timestamp, passed: Duration, deadline: Duration) -> Self {
         let now = at + passed;
         Self { seen, latest: Some(now + Self::DRIFT), expires: Some(now + deadline + Self::DRIFT) }
     }
 
-    /// Shared time of a step: the last step's, advanced by `step` (what the store's own clock moved), but never beyond
-    /// what the caller's monotonic clock allows, and never back.
-    pub fn shared_time(&self, last: Timestamp, step: Duration) -> Timestamp {
-        let advanced = last + step;
-        self.latest.map_or(advanced, |latest| advanced.min(latest).max(last))
+    /// Whether a call that would take effect at `last + step` comes after its time.
+    pub(crate) fn is_late(&self, last: Timestamp, step: Duration) -> bool {
+        self.expires.is_some_and(|expires| last + step > expires)
+    }
+}
+
+/// Shared time, as a room keeps it. Whole milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SharedTime {
+    /// The time of the last step.
+    pub(crate) now: Timestamp,
+    /// What the host's clock moved and no caller could vouch for: a jump, or the time a call was under way. The second
+    /// kind is real, and would be lost step by step; a later caller that saw it pass brings it in.
+    pub(crate) spare: Duration,
+}
+
+impl SharedTime {
+    /// Time begins.
+    pub(crate) const fn starting(now: Timestamp) -> Self {
+        Self { now, spare: Duration::ZERO }
     }
 
-    /// Whether a call that would take effect at `last + step` comes after its time.
-    pub fn is_late(&self, last: Timestamp, step: Duration) -> bool {
-        self.expires.is_some_and(|expires| last + step > expires)
+    /// Time at a step, the host's clock having moved by `step`: never back, and never beyond what the caller's own
+    /// monotonic clock allows. The drift is granted once for each move of the host's clock, never for spare time: else
+    /// every call after a jump would gain it.
+    pub(crate) fn advanced(self, step: Duration, caller: &Caller) -> Self {
+        let believed = self.now + step;
+        let Some(latest) = caller.latest.map(|latest| Timestamp::from_millis(latest.as_millis())) else {
+            return Self { now: believed, ..self };
+        };
+        let now = believed.min(latest).max(self.now);
+        let spare = self.spare + believed.since(now);
+        let recovered = spare.min((latest - Caller::DRIFT).since(now));
+        Self { now: now + recovered, spare: spare - recovered }
     }
 }
 

@@ -1,3 +1,6 @@
 //! Everything that queue-core promises from outside, in one binary.
+#![allow(clippy::unwrap_used)]
 
+mod conformance;
+mod support;
 mod ticket;

@@ -10,6 +10,7 @@ use crate::bits::PlaceState;
 use crate::bucket::Bucket;
 use crate::high_water::{HighWater, Version};
 use crate::line::EpochLine;
+use crate::store::caller::SharedTime;
 use crate::store::{
     Call, Called, Caller, Claim, Claimed, Departure, Ending, Event, Follow, Joined, LEEWAY, LimitsSource, MAX_BATCH,
     News, Opening, Proposal, Renewal, Renewed, Session, Snapshot, StoreError, Summary, Swept, Terms,
@@ -52,7 +53,7 @@ pub(super) struct Room {
     limits_source: LimitsSource,
     paused: bool,
     hold_until: Timestamp,
-    time: Timestamp,
+    time: SharedTime,
     host_time: Timestamp,
     log: Log,
 }
@@ -83,7 +84,7 @@ impl Room {
             limits_source: opening.proposal.source,
             paused: false,
             hold_until: Timestamp::ZERO,
-            time: now,
+            time: SharedTime::starting(now),
             host_time: now,
             log: Log::default(),
         }
@@ -96,13 +97,13 @@ impl Room {
         }
         let host_time = Timestamp::from_millis(host_time.as_millis());
         let step = host_time.since(self.host_time);
-        let late = caller.is_late(self.time, step);
+        let late = caller.is_late(self.time.now, step);
         self.host_time = host_time;
-        self.time = caller.shared_time(self.time, step);
+        self.time = self.time.advanced(step, caller);
         if late {
             return Err(StoreError::Late);
         }
-        Ok(self.time)
+        Ok(self.time.now)
     }
 
     /// Closes a step: what changed becomes one version.
@@ -192,7 +193,9 @@ impl Room {
 
     fn begin_session(&mut self, visitor: VisitorId, place: Place, terms: &Terms, now: Timestamp) -> Session {
         let stay = Stay { started: now, ends: session_end(now, now, terms.session, terms.max_session), place };
-        self.stays.insert(visitor, stay);
+        if let Some(over) = self.stays.insert(visitor, stay) {
+            self.ends.remove(&(over.ends, visitor));
+        }
         self.ends.insert((stay.ends, visitor));
         self.claims += 1;
         self.leave_line(visitor, place, PlaceState::Spent);
@@ -201,7 +204,9 @@ impl Room {
 
     fn leave_line(&mut self, visitor: VisitorId, place: Place, state: PlaceState) {
         self.waiting.remove(&place);
-        self.places.remove(&visitor);
+        if self.places.get(&visitor) == Some(&place) {
+            self.places.remove(&visitor);
+        }
         self.turns.remove(&place.sequence);
         self.line.bits.set(place.sequence, state);
         self.log.note(Event::Place(place.sequence, state));
@@ -219,10 +224,9 @@ impl Room {
                     .map_or(Claimed::Ended, |(session, _)| Claimed::Admitted(session));
             }
             PlaceState::Gone => {
-                self.line.bits.set(place.sequence, PlaceState::Waiting);
-                self.waiting.insert(place, visitor);
-                self.places.insert(visitor, place);
-                self.log.note(Event::Place(place.sequence, PlaceState::Waiting));
+                if let Some(settled) = self.come_back(visitor, place, now) {
+                    return settled;
+                }
             }
             PlaceState::Waiting => {}
         }
@@ -244,6 +248,28 @@ impl Room {
             }
             Ok(()) => Claimed::Offered,
         }
+    }
+
+    /// A place that was gone is heard again: back into the line. One visitor has one place: whoever lost the token and
+    /// joined anew meanwhile keeps the session, else the earlier place. Answers what else there is to say.
+    fn come_back(&mut self, visitor: VisitorId, place: Place, now: Timestamp) -> Option<Claimed> {
+        if let Some((session, _)) = self.live_session(visitor, now) {
+            self.leave_line(visitor, place, PlaceState::Spent);
+            return Some(Claimed::Admitted(session));
+        }
+        match self.places.get(&visitor).copied() {
+            Some(earlier) if earlier < place => {
+                self.leave_line(visitor, place, PlaceState::Spent);
+                return Some(Claimed::Ended);
+            }
+            Some(later) => self.leave_line(visitor, later, PlaceState::Spent),
+            None => {}
+        }
+        self.line.bits.set(place.sequence, PlaceState::Waiting);
+        self.waiting.insert(place, visitor);
+        self.places.insert(visitor, place);
+        self.log.note(Event::Place(place.sequence, PlaceState::Waiting));
+        None
     }
 
     /// A called place was heard: its slot stays reserved, and the claim window runs while a slot is offered. Answers
@@ -295,7 +321,10 @@ impl Room {
 
     pub(super) fn call(&mut self, call: &Call, terms: &Terms, now: Timestamp) -> Called {
         let fresh = call.from == self.line.frontier && call.limits_version == self.limits_version && !self.paused;
-        let Some(to) = call.called.last().copied().filter(|to| *to <= self.line.last) else { return Called::Stale };
+        let Some(to) = call.called.last().copied().filter(|to| *to > self.line.frontier && *to <= self.line.last)
+        else {
+            return Called::Stale;
+        };
         if !fresh {
             return Called::Stale;
         }

@@ -2,7 +2,7 @@
 -- ARGV[9] the frontier and [10] the limits' version it rests on, [11] heard-for in ms; then the called sequences, ascending.
 local to = tonumber(ARGV[#ARGV])
 local fresh = #ARGV > 11 and tonumber(ARGV[9]) == room.frontier and tonumber(ARGV[10]) == room.limits_version
-  and room.paused == 0 and to <= room.last
+  and room.paused == 0 and to > room.frontier and to <= room.last
 if not fresh then return finish(0) end
 local until_then = show(room.now + tonumber(ARGV[11]))
 for i = 12, #ARGV do

@@ -18,6 +18,29 @@ local function hear(sequence, offered)
   return used >= window
 end
 
+-- A place that was gone is heard again: back into the line. One visitor has one place: whoever lost the token and joined
+-- anew meanwhile keeps the session, else the earlier place. Answers what else there is to say.
+local function come_back(visitor, score, sequence)
+  local session = live(visitor)
+  if session then
+    leave_line(sequence, 'spent')
+    return { 'admitted', session.started, session.ends }
+  end
+  local other = tonumber(redis.call('ZSCORE', key('line'), visitor) or 0)
+  if other > 0 and other < score then
+    leave_line(sequence, 'spent')
+    return { 'ended' }
+  end
+  if other > 0 then
+    local _, later = split(other)
+    leave_line(later, 'spent')
+  end
+  set('gone', sequence, 0)
+  redis.call('ZADD', key('line'), show(score), visitor)
+  note('w', show(sequence))
+  return nil
+end
+
 local function claim(visitor, score, take)
   local epoch, sequence = split(score)
   if epoch ~= room.epoch or sequence > room.last then return { 'unknown' } end
@@ -27,9 +50,8 @@ local function claim(visitor, score, take)
     return { 'ended' }
   end
   if is_set('gone', sequence) then
-    set('gone', sequence, 0)
-    redis.call('ZADD', key('line'), show(score), visitor)
-    note('w', show(sequence))
+    local settled = come_back(visitor, score, sequence)
+    if settled then return settled end
   end
   if sequence > room.frontier then return { 'not_called' } end
   local why = refusal()

@@ -10,7 +10,7 @@ do
     end
     host = string.format('%.0f', host)
     redis.call('HSET', state, 'epoch', ARGV[18], 'version', 0, 'last', 0, 'frontier', 0, 'claims', 0,
-      'now', host, 'host', host, 'tokens', string.format('%.0f', ARGV[11] * 60000), 'tokens_at', host,
+      'now', host, 'spare', 0, 'host', host, 'tokens', string.format('%.0f', ARGV[11] * 60000), 'tokens_at', host,
       'total', ARGV[9], 'rate', ARGV[10], 'burst', ARGV[11], 'max_line', ARGV[12],
       'queue_all', ARGV[13], 'opens', ARGV[14], 'closes', ARGV[15],
       'limits_version', 1, 'operator', ARGV[16] == 'operator' and 1 or 0, 'source_at', ARGV[17],

@@ -4,6 +4,8 @@ local span, longest = tonumber(ARGV[9]), tonumber(ARGV[10])
 local visitors = {}
 for i = 11, #ARGV do visitors[#visitors + 1] = ARGV[i] end
 
+if #visitors == 0 then return finish({}) end
+
 local placed = redis.call('ZMSCORE', key('line'), unpack(visitors))
 local staying = redis.call('HMGET', key('sessions'), unpack(visitors))
 local length = redis.call('ZCARD', key('line'))

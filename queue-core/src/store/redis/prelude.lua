@@ -3,6 +3,7 @@
 -- time in ms (0: none); the host's time in ms ('': ask TIME). The step's own arguments begin at ARGV[9].
 -- All numbers are integers below 2^53. All keys of a room share its hash tag.
 local LEEWAY = 2000
+local DRIFT = 100
 local CHUNK = 1048576
 local SEQUENCES = 2147483648
 local PARTS = 60000
@@ -11,7 +12,7 @@ local LOG_LENGTH = 1000
 local function key(suffix) return KEYS[1] .. ':' .. suffix end
 local function show(number) return string.format('%.0f', number) end
 
-local FIELDS = { 'epoch', 'version', 'last', 'frontier', 'claims', 'now', 'host', 'tokens', 'tokens_at', 'total', 'rate',
+local FIELDS = { 'epoch', 'version', 'last', 'frontier', 'claims', 'now', 'spare', 'host', 'tokens', 'tokens_at', 'total', 'rate',
   'burst', 'max_line', 'queue_all', 'opens', 'closes', 'limits_version', 'operator', 'source_at', 'paused', 'hold_until' }
 local room = {}
 do
@@ -34,12 +35,18 @@ do
     host = time[1] * 1000 + math.floor(time[2] / 1000)
   end
   local latest, expires = tonumber(ARGV[6]), tonumber(ARGV[7])
-  local now = room.now + math.max(0, host - room.host)
-  local late = expires > 0 and now > expires
-  if latest > 0 then now = math.max(room.now, math.min(now, latest)) end
+  local believed = room.now + math.max(0, host - room.host)
+  local now = believed
+  if latest > 0 then
+    -- As in `caller.rs`: what nobody can vouch for is spare, until a caller saw it pass.
+    now = math.max(room.now, math.min(believed, latest))
+    local spare = room.spare + believed - now
+    local recovered = math.min(spare, math.max(0, latest - DRIFT - now))
+    now, room.spare = now + recovered, spare - recovered
+  end
   room.now, room.host = now, host
-  if late then
-    redis.call('HSET', key('state'), 'now', show(now), 'host', show(host))
+  if expires > 0 and believed > expires then
+    redis.call('HSET', key('state'), 'now', show(now), 'spare', show(room.spare), 'host', show(host))
     return { 'late' }
   end
 end
@@ -58,7 +65,7 @@ local function finish(answer)
     redis.call('XADD', key('log'), 'MAXLEN', '~', LOG_LENGTH, show(room.version) .. '-0', unpack(events))
   end
   redis.call('HSET', key('state'), 'version', show(room.version), 'last', show(room.last),
-    'frontier', show(room.frontier), 'claims', show(room.claims), 'now', show(room.now), 'host', show(room.host),
-    'tokens', show(room.tokens), 'tokens_at', show(room.tokens_at))
+    'frontier', show(room.frontier), 'claims', show(room.claims), 'now', show(room.now), 'spare', show(room.spare),
+    'host', show(room.host), 'tokens', show(room.tokens), 'tokens_at', show(room.tokens_at))
   return { 'ok', mark(), answer }
 end

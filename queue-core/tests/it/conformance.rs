@@ -1,0 +1,110 @@
+//! One suite of behaviours that every store passes: each is told once and run on memory and on a real Redis.
+
+mod claiming;
+mod fence;
+mod following;
+mod joining;
+mod rules;
+mod sessions;
+mod turns;
+
+use crate::support::world::World;
+
+/// Instantiates behaviours for every backend.
+macro_rules! on_every_store {
+    ($($group:ident: [$($behaviour:ident),+ $(,)?])+) => {
+        mod memory {
+            use super::World;
+            $(mod $group {
+                use super::World;
+                $(#[tokio::test]
+                async fn $behaviour() {
+                    super::super::$group::$behaviour(World::on_memory()).await;
+                })+
+            })+
+        }
+        mod redis {
+            use super::World;
+            $(mod $group {
+                use super::World;
+                $(#[tokio::test]
+                async fn $behaviour() {
+                    if let Some(world) = World::on_redis() {
+                        super::super::$group::$behaviour(world).await;
+                    }
+                })+
+            })+
+        }
+    };
+}
+
+on_every_store! {
+    joining: [
+        places_are_dense_and_in_order,
+        joining_again_is_the_same_place,
+        a_visitor_twice_in_one_call_is_one_visitor,
+        an_empty_line_with_room_lets_straight_in,
+        straight_entry_stops_at_the_cohort_and_at_the_rate,
+        nobody_overtakes_a_waiting_line,
+        a_full_line_says_so,
+        a_closed_room_says_so,
+        before_the_opening_everybody_waits,
+        a_paused_room_takes_joins_and_admits_nobody,
+        queue_all_admits_nobody,
+        binary_ids_survive,
+        a_call_without_items_does_nothing,
+    ]
+    claiming: [
+        a_claim_is_answered_once_and_for_all,
+        a_place_not_called_is_told_so,
+        a_place_never_given_is_unknown,
+        the_cohort_is_never_exceeded,
+        the_rate_says_exactly_when,
+        a_batch_is_served_in_order,
+        closed_paused_and_early_rooms_refuse,
+        whoever_leaves_is_gone_for_good,
+        a_returning_place_replaces_a_second_one,
+    ]
+    turns: [
+        a_silent_called_place_leaves_and_comes_back,
+        a_heard_place_is_not_swept,
+        a_called_place_reserves_while_heard,
+        an_unclaimed_slot_is_missed_after_the_window,
+        the_window_rests_while_no_slot_is_offered,
+        stale_decisions_change_nothing,
+        the_frontier_never_moves_back,
+        those_who_left_are_not_called,
+        many_silent_places_leave_in_bounded_sweeps,
+    ]
+    sessions: [
+        renewal_is_bounded,
+        renewal_never_shortens,
+        a_session_counts_through_its_leeway,
+        an_ended_session_frees_its_slot_at_once,
+        ending_reaches_followers_and_is_forgotten_in_time,
+        expired_sessions_are_swept,
+        a_returning_visitor_has_one_session,
+    ]
+    rules: [
+        the_newest_config_wins,
+        an_operator_outlives_configs_until_reset,
+        the_same_limits_are_not_a_change,
+        new_limits_keep_the_fill,
+        opening_again_keeps_the_room,
+    ]
+    following: [
+        changes_lead_to_the_whole,
+        a_gap_is_answered_with_the_whole,
+        nothing_new_is_no_change,
+        a_place_beyond_the_first_chunk,
+    ]
+    fence: [
+        a_store_behind_its_caller_refuses,
+        an_absent_room_is_absent,
+        a_lost_room_is_not_begun_unasked,
+        a_late_call_does_nothing,
+        a_forward_jump_is_clamped,
+        a_backward_jump_changes_nothing,
+        slow_callers_do_not_lose_time,
+    ]
+}

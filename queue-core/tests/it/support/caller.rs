@@ -1,0 +1,36 @@
+//! A caller as a gateway is one: remembers what it has seen and when, and says so with every call.
+
+use std::time::Duration;
+
+use queue_core::store::{Caller, Stamped, StoreError};
+use queue_core::{HighWater, Timestamp};
+
+/// How long every test caller waits for an answer.
+pub(crate) const DEADLINE: Duration = Duration::from_millis(500);
+
+/// What one caller remembers of the room.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) seen: HighWater,
+    /// Shared time of the last answer, and true time when it arrived.
+    answered: Option<(Timestamp, Timestamp)>,
+}
+
+impl Memory {
+    /// What travels with a call that is sent at true time `now`.
+    pub(crate) fn caller(&self, now: Timestamp) -> Caller {
+        match self.answered {
+            Some((at, arrived)) => Caller::after(self.seen, at, now.since(arrived), DEADLINE),
+            None => Caller::newcomer(),
+        }
+    }
+
+    /// Takes up an answer that arrived at true time `now`.
+    pub(crate) fn note<T>(&mut self, now: Timestamp, answer: &Result<Stamped<T>, StoreError>) {
+        let Ok(stamped) = answer else { return };
+        self.seen.raise(&stamped.mark);
+        // Answers may overtake each other; the one that tells of the latest moment is the tightest bound.
+        let answered = (stamped.time, now);
+        self.answered = Some(self.answered.map_or(answered, |old| old.max(answered)));
+    }
+}

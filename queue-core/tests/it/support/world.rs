@@ -1,0 +1,188 @@
+//! One room on one store, with a clock and a caller: what a behaviour is told in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::store::{
+    Call, Called, Claim, Claimed, Departure, Ending, Joined, LimitsSource, MemoryStore, Mirror, Opening, Pending,
+    Proposal, Renewal, Renewed, Session, Stamped, Store, StoreError, Summary, Swept, Terms,
+};
+use queue_core::{Epoch, Limits, Place, RoomId, Sequence, VisitorId};
+
+use super::caller::Memory;
+use super::clock::TestClock;
+use super::redis_server::RedisServer;
+use super::{TERMS, crowds, limits, redis_store};
+
+/// The epoch every test's room begins with.
+pub(crate) const EPOCH: u32 = 47_000;
+
+/// One room on one store. Calls go out and are answered at one moment of the clock.
+pub(crate) struct World {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: TestClock,
+    pub(crate) room: RoomId,
+    pub(crate) terms: Terms,
+    pub(crate) memory: Memory,
+    server: Option<RedisServer>,
+}
+
+/// The opening that a config with these limits proposes, loaded `secs` after the start.
+pub(crate) fn opening(limits: Limits, secs: u64) -> Opening {
+    let source = LimitsSource::Config(TestClock::START + Duration::from_secs(secs));
+    Opening { proposal: Proposal { limits, source }, epoch: Epoch::new(EPOCH).unwrap() }
+}
+
+impl World {
+    /// A world on the memory store.
+    pub(crate) fn on_memory() -> Self {
+        let clock = TestClock::new();
+        Self::new(Arc::new(MemoryStore::new(clock.host())), clock, None)
+    }
+
+    /// A world on a Redis of its own; `None` where there is no Redis to start.
+    pub(crate) fn on_redis() -> Option<Self> {
+        let server = RedisServer::start()?;
+        let clock = TestClock::new();
+        let store = Arc::new(redis_store(&server, &clock));
+        Some(Self::new(store, clock, Some(server)))
+    }
+
+    fn new(store: Arc<dyn Store>, clock: TestClock, server: Option<RedisServer>) -> Self {
+        let room = RoomId::new("concert").unwrap();
+        Self { store, clock, room, terms: TERMS, memory: Memory::default(), server }
+    }
+
+    /// As if `count` visitors had joined. On a Redis it says so in the room's state, which a million joins would fill
+    /// with a sorted set that no behaviour looks at.
+    pub(crate) async fn give_places(&mut self, count: u32) {
+        match &self.server {
+            Some(server) => {
+                let client = redis::Client::open(server.url()).unwrap();
+                let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+                let key = format!("usher:{{{}}}:state", self.room);
+                let set: i64 =
+                    redis::cmd("HSET").arg(key).arg("last").arg(count).query_async(&mut connection).await.unwrap();
+                assert_eq!(set, 0, "the field was there");
+            }
+            None => {
+                for crowd in crowds(0..count) {
+                    self.join(crowd).await;
+                }
+            }
+        }
+    }
+
+    /// Opens the room with these limits.
+    pub(crate) async fn open(&mut self, limits: Limits) -> Summary {
+        let caller = self.memory.caller(self.clock.now());
+        let opening = opening(limits, 0);
+        let answer = self.store.clone().open(&self.room.clone(), caller, opening).await;
+        self.noted(answer).unwrap().value
+    }
+
+    /// Opens the room with [`limits`].
+    pub(crate) async fn open_usual(&mut self) -> Summary {
+        self.open(limits()).await
+    }
+
+    /// Makes one call and remembers what its answer shows.
+    pub(crate) async fn call<T>(
+        &mut self,
+        call: impl for<'a> FnOnce(&'a dyn Store, &'a RoomId, queue_core::store::Caller, Terms) -> Pending<'a, T>,
+    ) -> Result<T, StoreError> {
+        let caller = self.memory.caller(self.clock.now());
+        let store = self.store.clone();
+        let answer = call(&*store, &self.room.clone(), caller, self.terms).await;
+        Ok(self.noted(answer)?.value)
+    }
+
+    fn noted<T>(&mut self, answer: Result<Stamped<T>, StoreError>) -> Result<Stamped<T>, StoreError> {
+        self.memory.note(self.clock.now(), &answer);
+        answer
+    }
+
+    pub(crate) async fn join(&mut self, items: Vec<VisitorId>) -> Vec<Joined> {
+        self.call(|store, room, caller, terms| store.join(room, caller, terms, items)).await.unwrap()
+    }
+
+    /// Joins one visitor who must get a place.
+    pub(crate) async fn place(&mut self, visitor: VisitorId) -> Place {
+        match self.join(vec![visitor]).await[..] {
+            [Joined::Placed { place, .. }] => place,
+            ref other => panic!("{visitor:?} got no place but {other:?}"),
+        }
+    }
+
+    /// Joins one visitor who must be let straight in.
+    pub(crate) async fn straight(&mut self, visitor: VisitorId) -> Session {
+        match self.join(vec![visitor]).await[..] {
+            [Joined::Admitted { session, .. }] => session,
+            ref other => panic!("{visitor:?} was not let in but {other:?}"),
+        }
+    }
+
+    pub(crate) async fn claims(&mut self, items: Vec<Claim>) -> Vec<Claimed> {
+        self.call(|store, room, caller, terms| store.claim(room, caller, terms, items)).await.unwrap()
+    }
+
+    /// Swaps a place for a session.
+    pub(crate) async fn claim(&mut self, visitor: VisitorId, place: Place) -> Claimed {
+        self.claims(vec![Claim { visitor, place, take: true }]).await[0]
+    }
+
+    /// Is heard without claiming.
+    pub(crate) async fn look(&mut self, visitor: VisitorId, place: Place) -> Claimed {
+        self.claims(vec![Claim { visitor, place, take: false }]).await[0]
+    }
+
+    pub(crate) async fn renew(&mut self, visitor: VisitorId, span: Duration) -> Renewed {
+        let items = vec![Renewal { visitor, span }];
+        self.call(|store, room, caller, terms| store.renew(room, caller, terms, items)).await.unwrap()[0]
+    }
+
+    pub(crate) async fn end(&mut self, ending: Ending) -> bool {
+        self.call(|store, room, caller, _| store.end(room, caller, vec![ending])).await.unwrap()[0]
+    }
+
+    pub(crate) async fn depart(&mut self, visitor: VisitorId, place: Place) -> bool {
+        let items = vec![Departure { visitor, place }];
+        self.call(|store, room, caller, _| store.depart(room, caller, items)).await.unwrap()[0]
+    }
+
+    /// Calls everybody up to `to`, from the frontier as it is.
+    pub(crate) async fn call_up_to(&mut self, to: u32) -> Called {
+        let mirror = self.whole().await;
+        let from = mirror.line.frontier;
+        let called = (from.get() + 1..=to).filter_map(Sequence::new).collect();
+        let call = Call { from, limits_version: mirror.summary.limits_version, called };
+        self.call(|store, room, caller, terms| store.call(room, caller, terms, call)).await.unwrap()
+    }
+
+    pub(crate) async fn sweep(&mut self) -> Swept {
+        self.call(|store, room, caller, terms| store.sweep(room, caller, terms)).await.unwrap()
+    }
+
+    pub(crate) async fn propose(&mut self, limits: Limits, source: LimitsSource) -> bool {
+        let proposal = Proposal { limits, source };
+        self.call(|store, room, caller, _| store.propose(room, caller, proposal)).await.unwrap()
+    }
+
+    pub(crate) async fn pause(&mut self, paused: bool) {
+        self.call(|store, room, caller, _| store.pause(room, caller, paused)).await.unwrap();
+    }
+
+    /// The whole room, read anew.
+    pub(crate) async fn whole(&mut self) -> Mirror {
+        let follow = self.call(|store, room, caller, _| store.follow(room, caller, None)).await.unwrap();
+        Mirror::new(follow).unwrap()
+    }
+
+    pub(crate) async fn summary(&mut self) -> Summary {
+        self.whole().await.summary
+    }
+
+    pub(crate) fn pass(&self, span: Duration) {
+        self.clock.pass(span);
+    }
+}
