@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use queue_core::store::Renewed;
 
 use crate::access_log::Line;
@@ -21,7 +21,6 @@ use crate::problem::{Problem, ProblemKind};
 use crate::queue::{Answer, Desk, PositionDocument, State, whole_seconds};
 use crate::reserved;
 use crate::respond::{self, Carrier, Wants};
-use crate::room::RoomSnapshot;
 use crate::route::{Route, RoomIndex};
 use crate::worker::Worker;
 

@@ -129,7 +129,7 @@ async fn read_join(body: RequestBody) -> Result<JoinBody, Problem> {
         BodyError::TooLarge { .. } => {
             Problem::new(ProblemKind::BodyTooLarge).detail("A join carries a token and no more.")
         }
-        BodyError::Broken(_) => Problem::new(ProblemKind::BadRequest).detail("The body did not arrive whole."),
+        BodyError::Broken | BodyError::TooSlow => Problem::new(ProblemKind::BadRequest).detail("The body did not arrive whole."),
     })?;
     if bytes.trim_ascii().is_empty() {
         return Ok(JoinBody::default());

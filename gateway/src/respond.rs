@@ -221,3 +221,8 @@ pub fn problem_of(answer: Answer<'_>) -> Problem {
             .retry_after(STORE_BACK_SECONDS),
     }
 }
+
+/// The refusal of somebody who asks too often.
+pub fn limited(_limited: &crate::shaping::Limited) -> Problem {
+    Problem::new(ProblemKind::RateLimited)
+}

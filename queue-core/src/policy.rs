@@ -182,6 +182,11 @@ impl Policy {
         self.session_duration
     }
 
+    /// The bound on renewal and extension, from the session's start.
+    pub const fn max_session_duration(&self) -> Duration {
+        self.max_session_duration
+    }
+
     /// When a session that began at `started` and is active at `now` ends.
     pub fn session_end(&self, started: Timestamp, now: Timestamp) -> Timestamp {
         (now + self.session_duration).min(started + self.max_session_duration)
