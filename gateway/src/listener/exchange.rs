@@ -1,0 +1,131 @@
+//! One request and its answer: counted from head to last byte, on every path.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::Handler;
+use super::client::ClientConnection;
+use crate::body::{RequestBody, ResponseBody};
+use crate::clock::{self, Instant};
+use crate::metrics::{AbortPhase, RequestKind};
+use crate::upstream::UpstreamError;
+
+/// Answers one request of hyper's by the handler.
+pub(super) async fn answer<H: Handler>(
+    handler: Rc<H>,
+    client: Rc<ClientConnection>,
+    request: Request<Incoming>,
+) -> Result<Response<Served>, Infallible> {
+    let mut exchange = Exchange::begin(&client, request.method().clone());
+    let limit = client.watch.limits.max_body_bytes;
+    let has_body = !request.body().is_end_stream();
+    let expects_continue = has_body && request.headers().contains_key(header::EXPECT);
+    let request = request.map(|incoming| RequestBody::incoming(incoming, &client, limit));
+    let reply = handler.handle(request, &client).await;
+    if has_body {
+        client.settle_leftover(expects_continue);
+    }
+    exchange.answered(reply.kind, reply.response.status(), reply.response.body());
+    Ok(reply.response.map(|body| Served { body, exchange }))
+}
+
+/// A request under way. Dropping it in any state counts what has to be counted.
+#[derive(Debug)]
+struct Exchange {
+    client: Rc<ClientConnection>,
+    method: Method,
+    began: Instant,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// The handler works on it.
+    Asked,
+    /// The answer's body is on its way.
+    Answering(RequestKind),
+    /// The answer's last byte was handed over, or broke off on our side.
+    Complete(RequestKind),
+}
+
+impl Exchange {
+    fn begin(client: &Rc<ClientConnection>, method: Method) -> Self {
+        client.exchange_began();
+        client.watch.metrics.in_flight.inc();
+        Self { client: Rc::clone(client), method, began: clock::monotonic(), state: State::Asked }
+    }
+
+    fn answered(&mut self, kind: RequestKind, status: StatusCode, body: &ResponseBody) {
+        self.client.watch.metrics.answered(&self.method, status);
+        let bodiless = body.is_end_stream()
+            || self.method == Method::HEAD
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        self.state = if bodiless { State::Complete(kind) } else { State::Answering(kind) };
+    }
+
+    fn complete(&mut self) {
+        if let State::Answering(kind) = self.state {
+            self.state = State::Complete(kind);
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let metrics = &self.client.watch.metrics;
+        metrics.in_flight.dec();
+        match self.state {
+            State::Asked => metrics.aborted(self.client.abort_phase()),
+            State::Answering(_) => metrics.aborted(AbortPhase::Body),
+            State::Complete(_) => {}
+        }
+        if let State::Answering(kind) | State::Complete(kind) = self.state {
+            metrics.took(kind, clock::monotonic().duration_since(self.began));
+        }
+        self.client.exchange_ended();
+    }
+}
+
+/// An answer's body with its exchange, which ends with it.
+#[derive(Debug)]
+pub(super) struct Served {
+    body: ResponseBody,
+    exchange: Exchange,
+}
+
+impl Body for Served {
+    type Data = Bytes;
+    type Error = UpstreamError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    self.exchange.client.watch.metrics.body_out.inc_by(data.len() as u64);
+                }
+                if self.body.is_end_stream() || frame.is_trailers() {
+                    self.exchange.complete();
+                }
+            }
+            // A body that broke off is not the client's leaving.
+            Some(Err(_)) | None => self.exchange.complete(),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

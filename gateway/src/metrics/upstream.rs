@@ -1,0 +1,116 @@
+//! The side of the services behind, in numbers.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::StatusCode;
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+
+use super::{DURATION_BUCKETS, opts, register};
+use crate::upstream::ErrorReason;
+
+/// The families of the upstream side.
+#[derive(Debug)]
+pub struct UpstreamMetrics {
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    connections: IntGaugeVec,
+    errors: IntCounterVec,
+    retries: IntCounterVec,
+    abandoned: IntCounterVec,
+    pool_wait: HistogramVec,
+    up: IntGaugeVec,
+}
+
+impl UpstreamMetrics {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let counter = |name, help, labels: &[&str]| register(registry, IntCounterVec::new(opts(name, help), labels));
+        let gauge = |name, help, labels: &[&str]| register(registry, IntGaugeVec::new(opts(name, help), labels));
+        let histogram = |name, help| {
+            let opts = HistogramOpts::new(name, help).buckets(DURATION_BUCKETS.to_vec());
+            register(registry, HistogramVec::new(opts, &["upstream"]))
+        };
+        Self {
+            requests: counter("usher_upstream_requests_total", "Answers of an upstream.", &["upstream", "code"]),
+            durations: histogram(
+                "usher_upstream_request_duration_seconds",
+                "From asking for a connection to the head of the answer.",
+            ),
+            connections: gauge("usher_upstream_connections", "Connections to an upstream.", &["upstream", "state"]),
+            errors: counter("usher_upstream_errors_total", "Exchanges that failed.", &["upstream", "reason"]),
+            retries: counter("usher_upstream_retries_total", "Requests sent a second time.", &["upstream"]),
+            abandoned: counter(
+                "usher_upstream_abandoned_total",
+                "Connections closed because the client left in mid-exchange.",
+                &["upstream"],
+            ),
+            pool_wait: histogram("usher_upstream_pool_wait_seconds", "Waiting for a connection, where one had to wait."),
+            up: gauge("usher_upstream_up", "1 unless no endpoint accepted the last connection.", &["upstream"]),
+        }
+    }
+
+    /// The handles of one upstream.
+    pub fn upstream(&self, name: &str) -> Arc<UpstreamHandles> {
+        let up = self.up.with_label_values(&[name]);
+        up.set(1);
+        Arc::new(UpstreamHandles {
+            family: self.requests.clone(),
+            name: name.to_owned(),
+            codes: (0..CODES).map(|_| OnceLock::new()).collect(),
+            durations: self.durations.with_label_values(&[name]),
+            idle: self.connections.with_label_values(&[name, "idle"]),
+            active: self.connections.with_label_values(&[name, "active"]),
+            waiting: self.connections.with_label_values(&[name, "waiting"]),
+            errors: ErrorReason::ALL.map(|reason| self.errors.with_label_values(&[name, reason.label()])),
+            retries: self.retries.with_label_values(&[name]),
+            abandoned: self.abandoned.with_label_values(&[name]),
+            pool_wait: self.pool_wait.with_label_values(&[name]),
+            up,
+        })
+    }
+}
+
+/// Codes 100 to 599 have a counter of their own; the slot after them is `other`.
+const CODES: usize = 501;
+
+/// One upstream's handles.
+#[derive(Debug)]
+pub struct UpstreamHandles {
+    family: IntCounterVec,
+    name: String,
+    codes: Box<[OnceLock<IntCounter>]>,
+    durations: Histogram,
+    /// Connections that wait for work.
+    pub idle: IntGauge,
+    /// Connections at work.
+    pub active: IntGauge,
+    /// Requests that wait for a connection.
+    pub waiting: IntGauge,
+    errors: [IntCounter; ErrorReason::ALL.len()],
+    /// Requests sent a second time.
+    pub retries: IntCounter,
+    /// Connections closed because the client left in mid-exchange.
+    pub abandoned: IntCounter,
+    /// Seconds spent waiting for a connection, where one had to wait.
+    pub pool_wait: Histogram,
+    /// 1 unless no endpoint accepted the last connection.
+    pub up: IntGauge,
+}
+
+impl UpstreamHandles {
+    /// Counts the head of an answer.
+    pub fn answered(&self, code: StatusCode, took: Duration) {
+        let slot = usize::from(code.as_u16()).saturating_sub(100).min(CODES - 1);
+        let counter = self.codes[slot].get_or_init(|| {
+            let code = if slot == CODES - 1 { "other" } else { code.as_str() };
+            self.family.with_label_values(&[&self.name, code])
+        });
+        counter.inc();
+        self.durations.observe(took.as_secs_f64());
+    }
+
+    /// Counts a failed exchange.
+    pub fn failed(&self, reason: ErrorReason) {
+        self.errors[reason as usize].inc();
+    }
+}

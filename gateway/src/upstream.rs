@@ -1,0 +1,23 @@
+//! The side of the services behind: a bounded pool of connections per core, and exchanges over them.
+//!
+//! The pool is the gateway's own because no ready-made one keeps a hard cap. Connections are not tasks: the request's
+//! own task drives the connection it holds, so an exchange costs no switch between tasks, and a client that leaves
+//! drops request and connection together. One cap per upstream holds over all cores.
+
+mod body;
+mod connection;
+mod endpoint;
+mod error;
+mod exchange;
+mod pool;
+mod settings;
+mod shared;
+mod timer;
+mod wait;
+
+pub use self::body::UpstreamBody;
+pub use self::endpoint::{BadEndpoint, Endpoint};
+pub use self::error::{ErrorReason, UpstreamError};
+pub use self::pool::Pool;
+pub use self::settings::UpstreamSettings;
+pub use self::shared::Upstream;
