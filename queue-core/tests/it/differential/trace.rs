@@ -74,9 +74,33 @@ impl Op {
 
 /// What the trace did, so that a trace that did nothing is noticed.
 #[derive(Debug, Default)]
-struct Tally(BTreeMap<&'static str, u32>);
+pub(super) struct Tally(BTreeMap<&'static str, u32>);
 
 impl Tally {
+    /// Traces in which nothing happens prove nothing.
+    pub(super) fn assert_was_worth_it(&self) {
+        println!("{:?}", self.0);
+        for what in [
+            "placed",
+            "straight",
+            "full",
+            "closed",
+            "claimed",
+            "offered",
+            "missed",
+            "not called",
+            "refused",
+            "ended",
+            "unknown",
+            "moved",
+            "silent",
+            "timeout",
+            "behind",
+        ] {
+            assert!(self.0.contains_key(what), "nobody was ever {what}: {:?}", self.0);
+        }
+    }
+
     fn count(&mut self, what: &'static str) {
         *self.0.entry(what).or_default() += 1;
     }
@@ -320,11 +344,10 @@ impl Trace {
         }
     }
 
-    /// A trace in which nothing happens proves nothing.
-    pub(super) fn assert_was_worth_it(&self, seed: u64) {
-        println!("trace {seed}: {:?}", self.tally.0);
-        for what in ["placed", "straight", "claimed", "refused", "ended", "moved", "timeout", "behind"] {
-            assert!(self.tally.0.contains_key(what), "seed {seed}: nobody was ever {what}: {:?}", self.tally.0);
+    /// Adds what this trace did to the tally of all.
+    pub(super) fn tell(self, all: &mut Tally) {
+        for (what, count) in self.tally.0 {
+            *all.0.entry(what).or_default() += count;
         }
     }
 }
