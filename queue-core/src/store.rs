@@ -46,9 +46,10 @@ pub enum StoreError {
     /// The store has lost something the caller has seen.
     #[error("the store is behind what was seen (epoch {}, version {})", .0.epoch, .0.version)]
     Behind(HighWater),
-    /// The call arrived after its time and did nothing.
+    /// The call arrived after its time, by the shared time that is told, and did nothing. A caller takes that time up as
+    /// from an answer: one that was suspended, or that the others' clocks left behind, would be late for ever.
     #[error("the call reached the store too late and did nothing")]
-    Late,
+    Late(Timestamp),
     /// No answer within the deadline; whether it took effect is unknown.
     #[error("the store did not answer in time")]
     Timeout,
@@ -71,7 +72,7 @@ impl StoreError {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Absent | Self::Behind(_) => "behind",
-            Self::Late | Self::Timeout => "timeout",
+            Self::Late(_) | Self::Timeout => "timeout",
             Self::Io(_) => "io",
             Self::ReadOnly(_) => "readonly",
             Self::Loading(_) => "loading",
@@ -81,7 +82,7 @@ impl StoreError {
 
     /// Whether the same call may be sent again at once: it did nothing, for a reason that passes.
     pub const fn is_late(&self) -> bool {
-        matches!(self, Self::Late)
+        matches!(self, Self::Late(_))
     }
 }
 

@@ -106,5 +106,6 @@ on_every_store! {
         a_forward_jump_is_clamped,
         a_backward_jump_changes_nothing,
         slow_callers_do_not_lose_time,
+        a_caller_left_behind_finds_back,
     ]
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod caller;
 pub(crate) mod clock;
+pub(crate) mod dice;
 pub(crate) mod redis_server;
 pub(crate) mod world;
 

@@ -101,7 +101,7 @@ impl Room {
         self.host_time = host_time;
         self.time = self.time.advanced(step, caller);
         if late {
-            return Err(StoreError::Late);
+            return Err(StoreError::Late(self.time.now));
         }
         Ok(self.time.now)
     }

@@ -47,7 +47,7 @@ do
   room.now, room.host = now, host
   if expires > 0 and believed > expires then
     redis.call('HSET', key('state'), 'now', show(now), 'spare', show(room.spare), 'host', show(host))
-    return { 'late' }
+    return { 'late', now }
   end
 end
 

@@ -24,7 +24,7 @@ pub(super) fn stamped<T>(value: &Value, read: fn(&Value) -> Option<T>) -> Result
     let parts = list(value).ok_or_else(unreadable)?;
     match parts.first().and_then(text).ok_or_else(unreadable)? {
         "absent" => Err(StoreError::Absent),
-        "late" => Err(StoreError::Late),
+        "late" => Err(StoreError::Late(parts.get(1).and_then(instant).ok_or_else(unreadable)?)),
         "behind" => Err(StoreError::Behind(parts.get(1).and_then(mark).ok_or_else(unreadable)?.0)),
         "ok" => {
             let (mark, time) = parts.get(1).and_then(mark).ok_or_else(unreadable)?;

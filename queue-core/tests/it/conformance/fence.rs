@@ -6,7 +6,7 @@ use queue_core::store::{Caller, Joined, StoreError};
 use queue_core::{Epoch, HighWater, Limits, Sequence};
 
 use super::joining::shut;
-use crate::support::caller::DEADLINE;
+use crate::support::caller::{DEADLINE, Memory};
 use crate::support::world::{World, opening};
 use crate::support::{limits, visitor};
 
@@ -65,7 +65,7 @@ pub(super) async fn a_late_call_does_nothing(mut w: World) {
     let caller = w.memory.caller(w.clock.now());
     w.pass(DEADLINE + Caller::DRIFT + MS);
     let late = w.store.join(&w.room, caller, w.terms, vec![visitor(1)]).await;
-    assert_eq!(late, Err(StoreError::Late));
+    assert!(matches!(late, Err(StoreError::Late(_))), "{late:?}");
     let summary = w.summary().await;
     assert_eq!((summary.mark.last, summary.sessions), (Sequence::NONE, 0));
     assert_eq!(summary.time, w.clock.now(), "time went on all the same");
@@ -81,11 +81,13 @@ pub(super) async fn a_forward_jump_is_clamped(mut w: World) {
     w.open(Limits { burst: 2, ..limits() }).await;
     w.straight(visitor(1)).await;
     w.straight(visitor(2)).await;
+    let before_jump = w.clock.now();
     w.pass(200 * MS);
     w.clock.jump_forward(HOUR);
     let before = w.memory;
     let late = w.call(|store, room, caller, terms| store.join(room, caller, terms, vec![visitor(3)])).await;
-    assert_eq!(late, Err(StoreError::Late), "it looks like a call that took an hour");
+    let time = before_jump + 300 * MS;
+    assert_eq!(late, Err(StoreError::Late(time)), "it looks like a call that took an hour");
     assert_eq!(w.memory.seen, before.seen);
     w.place(visitor(3)).await;
     let summary = w.summary().await;
@@ -116,4 +118,19 @@ pub(super) async fn slow_callers_do_not_lose_time(mut w: World) {
         w.pass(HOUR + MS);
         assert_eq!(w.summary().await.time, w.clock.now());
     }
+}
+
+/// A caller that shared time has left behind (it was suspended, or another one brought a leap in) is late once, learns
+/// the time by that, and goes on; else it would be late for ever.
+pub(super) async fn a_caller_left_behind_finds_back(mut w: World) {
+    w.open_usual().await;
+    let suspended = w.memory;
+    w.memory = Memory::default();
+    w.clock.jump_forward(HOUR);
+    let leapt = w.summary().await.time;
+    assert_eq!(leapt, w.clock.now() + HOUR, "nobody could say better");
+    w.memory = suspended;
+    let late = w.call(|store, room, caller, terms| store.join(room, caller, terms, vec![visitor(1)])).await;
+    assert_eq!(late, Err(StoreError::Late(leapt)));
+    w.straight(visitor(1)).await;
 }

@@ -27,10 +27,16 @@ impl Memory {
 
     /// Takes up an answer that arrived at true time `now`.
     pub(crate) fn note<T>(&mut self, now: Timestamp, answer: &Result<Stamped<T>, StoreError>) {
-        let Ok(stamped) = answer else { return };
-        self.seen.raise(&stamped.mark);
+        let time = match answer {
+            Ok(stamped) => {
+                self.seen.raise(&stamped.mark);
+                stamped.time
+            }
+            Err(StoreError::Late(time)) => *time,
+            Err(_) => return,
+        };
         // Answers may overtake each other; the one that tells of the latest moment is the tightest bound.
-        let answered = (stamped.time, now);
+        let answered = (time, now);
         self.answered = Some(self.answered.map_or(answered, |old| old.max(answered)));
     }
 }
