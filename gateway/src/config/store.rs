@@ -71,7 +71,7 @@ const FORMS: &str = "memory: · redis://[:${PASSWORD}@]host[:port][/database] ·
 impl StoreSection {
     /// Whether several gateways share the store, as far as the URL can be read.
     pub(super) fn is_shared(&self) -> bool {
-        self.url.get().is_some_and(|read| read.url.expose_secret() != "memory:")
+        self.url.get().is_some_and(|read| read.url.expose_secret().starts_with("redis"))
     }
 
     /// The store, unless something was told about it.
@@ -126,7 +126,8 @@ fn password(url: &str) -> Option<&str> {
 fn is_redis(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let database = uri.path().trim_start_matches('/');
-    uri.host().is_some_and(|host| !host.is_empty())
+    uri.scheme_str() == Some("redis")
+        && uri.host().is_some_and(|host| !host.is_empty())
         && (database.is_empty() || database.parse::<u16>().is_ok())
         && !uri.authority().is_some_and(|authority| authority.as_str().ends_with(':'))
 }

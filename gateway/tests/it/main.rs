@@ -1,3 +1,9 @@
-//! The gateway's integration tests: one binary, one module for each part.
+//! Everything the gateway promises from outside, in one binary.
+#![allow(clippy::unwrap_used)]
 
+mod canonical;
+mod client_addr;
+mod config;
+mod credentials;
 mod page;
+mod route;

@@ -62,11 +62,16 @@ fn event(section: &EventSection, reader: &mut Reader<'_, '_>) -> Option<Event> {
     let start = section.event_start_time.copied();
     let lobby = section.prequeue_start_time.copied().flatten();
     let end = section.event_end_time.copied().flatten();
-    if lobby.zip(start).is_some_and(|(lobby, start)| lobby >= start) {
+    let early = lobby.zip(start).is_none_or(|(lobby, start)| lobby < start);
+    if !early {
         reader.findings.error(&section.prequeue_start_time.spot, "must be earlier than event_start_time");
     }
-    if end.zip(start).is_some_and(|(end, start)| end <= start) {
+    let late = end.zip(start).is_none_or(|(end, start)| end > start);
+    if !late {
         reader.findings.error(&section.event_end_time.spot, "must be later than event_start_time");
+    }
+    if !(early && late) {
+        return None;
     }
     Some(Event {
         name: section.name.get()?.0.clone(),
