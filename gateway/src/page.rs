@@ -120,11 +120,11 @@ impl Pages {
             (false, None) => None,
         };
         let title = say(&format!("title-{}", phase.name()))?;
-        let title: Vec<&str> = shown_position.into_iter().chain([title.as_str(), view.room]).collect();
+        let full_title: Vec<&str> = shown_position.into_iter().chain([title.as_str(), view.room]).collect();
 
         let page = context! {
             language => language.tag(),
-            title => title.join(" · "),
+            title => full_title.join(" · "),
             script_words => words.script.clone(),
             t => words.fixed.clone(),
             room => view.room,
@@ -152,6 +152,7 @@ impl Pages {
                 _ => String::new(),
             },
             wait_text => match estimate {
+                _ if phase == Phase::Paused => title.clone(),
                 Some(estimate) => wording::wait(&words.texts, estimate)?,
                 None => say("unknown")?,
             },

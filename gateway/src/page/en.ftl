@@ -10,7 +10,7 @@ lead-lobby = Everyone who is here at the opening is drawn into a random order. C
 
 title-waiting = In line
 heading-waiting = You are in line
-lead-waiting = People go in one after another, as fast as the service behind can take them.
+lead-waiting = People go in one after another, as fast as the service can take them.
 
 title-nearly = Almost your turn
 heading-nearly = It is almost your turn
@@ -79,7 +79,7 @@ hours =
 range = {$low}–{$high}
 about = about {$time}
 soon = less than a minute
-unknown = not known yet
+unknown = checking …
 opens-in = Opens in {$time}
 opens-now = Opening now
 
@@ -120,7 +120,7 @@ page-tip-turn = When it is your turn, this page takes you in by itself. Your tur
 page-tip-return = If this page closes, come back with the same browser: your place is still yours.
 page-updated = Last updated
 page-joined = In line since
-page-again = Without scripts, this page checks again every {$time}.
+page-again = This page checks again by itself every {$time}.
 page-check = Check now
 page-how = How does the line work?
 page-how-place = Everyone gets one place, and it never changes. You move up as people ahead of you go in or leave.

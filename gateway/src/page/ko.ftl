@@ -8,7 +8,7 @@ lead-lobby = 시작 시각에 이곳에 계신 모든 분의 순서를 무작위
 
 title-waiting = 대기 중
 heading-waiting = 순서를 기다리고 있습니다
-lead-waiting = 서비스가 감당할 수 있는 속도에 맞추어 한 분씩 차례로 입장하고 있습니다.
+lead-waiting = 서비스가 감당할 수 있는 속도에 맞추어 차례대로 입장하고 있습니다.
 
 title-nearly = 곧 차례
 heading-nearly = 곧 고객님 차례입니다
@@ -61,7 +61,7 @@ hours = {$value}시간
 range = {$low}~{$high}
 about = 약 {$time}
 soon = 1분 미만
-unknown = 아직 알 수 없음
+unknown = 확인 중
 opens-in = {$time} 후 시작
 opens-now = 지금 시작합니다
 
@@ -102,9 +102,9 @@ page-tip-turn = 차례가 되면 이 화면에서 자동으로 입장하며, 그
 page-tip-return = 화면을 닫으셨다면 같은 브라우저로 다시 들어오십시오. 원래 순서가 그대로 이어집니다.
 page-updated = 마지막 확인
 page-joined = 대기 시작
-page-again = 스크립트를 쓰지 않는 브라우저에서는 {$time}마다 다시 확인합니다.
+page-again = 이 화면은 {$time}마다 자동으로 다시 확인합니다.
 page-check = 지금 확인하기
-page-how = 순서는 어떻게 정해집니까?
+page-how = 대기 방식 알아보기
 page-how-place = 한 분께 순서를 하나씩 드리며, 한번 드린 순서는 바뀌지 않습니다. 앞에 계신 분이 입장하거나 나가시면 번호가 줄어듭니다.
 page-how-wait = 예상 시간은 지금의 입장 속도로 계산합니다. 정확한 시간은 누구도 알 수 없으므로 범위로 알려 드립니다.
 page-how-data = 순서는 이 사이트의 쿠키에 보관하며, 다른 곳에 제공하지 않습니다.

@@ -61,8 +61,8 @@ const figures = (doc) => {
   if (doc.moved && doc.position > shown.position) explain("moved-" + doc.moved);
   else if (shown.position != null && doc.position > shown.position) doc.position = shown.position;
   const estimate = doc.estimated_wait_seconds;
-  let text = say("unknown");
-  if (estimate) {
+  let text = say(phase === "paused" ? "title-paused" : "unknown");
+  if (estimate && phase !== "paused") {
     // A slightly longer estimate is noise; a clearly longer one is said together with its reason.
     const noise = shown.wait && estimate.p90 > shown.p90 && estimate.p90 < shown.p90 * 1.15;
     text = noise ? shown.wait : wait(estimate.p50, estimate.p90);
@@ -71,6 +71,7 @@ const figures = (doc) => {
     shown.wait = text;
   }
   shown.position = doc.position;
+  el("position").classList.toggle("wait", doc.position == null);
   el("position").textContent = doc.position == null ? say("unknown") : number(doc.position);
   el("people").textContent = doc.position == null || doc.line_length == null ? ""
     : say("people", { value: number(doc.line_length) }, doc.line_length);
