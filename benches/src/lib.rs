@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod clock;
+pub mod compare;
 pub mod cpu;
 pub mod document;
 pub mod entropy;

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use anyhow::{Context, ensure};
 use benches::baseline::fixed::{Fixed, POSITION_DOCUMENT};
 use benches::baseline::origin::Origin;
 use benches::baseline::proxy::Proxy;
 use benches::baseline::{self, Bind};
+use benches::compare;
 use bytes::Bytes;
 use clap::{Parser, Subcommand};
 
@@ -40,6 +42,8 @@ enum Command {
         #[command(flatten)]
         bind: Bind,
     },
+    /// The gateway side by side with the bare servers, in CPU seconds per 10,000 requests; Markdown on stdout
+    Compare(compare::options::Options),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +64,15 @@ fn run(command: Command) -> anyhow::Result<()> {
             baseline::run(bind, move || Fixed(body.clone()))?;
         }
         Command::Origin { bind } => baseline::run(bind, || Origin)?,
+        Command::Compare(options) => {
+            let report = compare::run(&options)?;
+            print!("{report}");
+            if let Some(path) = &options.json {
+                let text = serde_json::to_string_pretty(&report)? + "\n";
+                std::fs::write(path, text).with_context(|| path.display().to_string())?;
+            }
+            ensure!(report.is_valid(), "answers other than 200: nothing was compared");
+        }
     }
     Ok(())
 }

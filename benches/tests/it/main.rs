@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod baseline;
+mod compare;
 mod database;
 mod fake;
 mod poll;
