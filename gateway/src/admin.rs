@@ -96,6 +96,8 @@ async fn ready(State(state): State<Arc<AdminState>>, Query(query): Query<ReadyQu
 async fn metrics(State(state): State<Arc<AdminState>>) -> impl IntoResponse {
     match TextEncoder::new().encode_to_string(&state.registry.gather()) {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("metrics cannot be written: {error}\n")).into_response(),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("metrics cannot be written: {error}\n")).into_response()
+        }
     }
 }

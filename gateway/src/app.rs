@@ -30,7 +30,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When it cannot start: an address is taken, a key does not fit, the store's address is wrong.
-pub fn run(config: Config, loaded: Timestamp) -> anyhow::Result<()> {
+pub fn run(config: &Config, loaded: Timestamp) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     let families = Arc::new(RoomMetricFamilies::new(metrics.registry()));
     let store_metrics = Arc::new(StoreMetrics::new(metrics.registry()));
@@ -39,15 +39,15 @@ pub fn run(config: Config, loaded: Timestamp) -> anyhow::Result<()> {
     let (end, ended) = watch::channel(false);
 
     let admin_listener = listener::bind(config.admin.bind, false)?;
-    let sockets = workers::bind(&config)?;
+    let sockets = workers::bind(config)?;
 
-    let (rooms, store_thread) = rooms::start(&config, loaded, &families, &store_metrics, ended.clone())?;
+    let (rooms, store_thread) = rooms::start(config, loaded, &families, &store_metrics, ended.clone())?;
     let (sink, writer) = access_log::sink(metrics.log_lines_dropped());
     thread::Builder::new().name("access-log".to_owned()).spawn(move || writer.run())?;
 
-    let shared = Arc::new(workers::shared(&config, rooms.clone())?);
+    let shared = Arc::new(workers::shared(config, rooms.clone())?);
     let stop = watch::channel(false);
-    let crew = workers::start(&config, sockets, &shared, &metrics, &sink, &stop.1)?;
+    let crew = workers::start(config, sockets, &shared, &metrics, &sink, &stop.1)?;
     drop(sink);
     listening.store(true, Ordering::Release);
     tracing::info!(

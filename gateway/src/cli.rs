@@ -56,7 +56,7 @@ fn run(path: &Path) -> ExitCode {
     for warning in &warnings {
         tracing::warn!(key = warning.key, "{}", warning.message);
     }
-    match app::run(config, loaded) {
+    match app::run(&config, loaded) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");

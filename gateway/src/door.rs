@@ -85,7 +85,7 @@ impl Door {
     fn remembered(&self, text: &str, room: &RoomId, now: Timestamp) -> Option<Rc<Pass>> {
         let verified = self.verified.borrow();
         let pass = verified.get(text)?;
-        (pass.ticket.room == *room && now <= pass.ticket.expires_at + LEEWAY).then(|| pass.clone())
+        (pass.ticket.room == *room && now < pass.ticket.expires_at + LEEWAY).then(|| pass.clone())
     }
 
     fn remember(&self, text: &str, ticket: AdmissionTicket) -> Option<Rc<Pass>> {

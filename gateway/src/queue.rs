@@ -4,8 +4,8 @@ mod document;
 
 use std::time::Duration;
 
-use crate::clock::Instant;
 pub use self::document::{Moved, PositionDocument, State};
+use crate::clock::Instant;
 use crate::metrics::{Departure, PollResult};
 use crate::room::{Room, RoomSnapshot};
 use queue_core::admission::Refusal;
@@ -120,9 +120,7 @@ impl<'a> Desk<'a> {
     async fn claim(&self, token: &QueueToken, query: PollQuery) -> Answer<'a> {
         let claim = Claim { visitor: token.visitor, place: token.place, take: query.claim };
         match self.room.claim(claim, token.joined, self.time()).await {
-            Ok(Claimed::Admitted(session)) => {
-                Answer::Position(self.admitted(session, token.place, token.joined))
-            }
+            Ok(Claimed::Admitted(session)) => Answer::Position(self.admitted(session, token.place, token.joined)),
             Ok(Claimed::Ended) => Answer::Position(self.bare(State::Ended, token.joined)),
             Ok(Claimed::Offered) => Answer::Position(self.called(token)),
             Ok(Claimed::Refused(refusal)) => self.refused(refusal, token),
@@ -178,7 +176,9 @@ impl<'a> Desk<'a> {
     fn ahead(&self, place: Place) -> u32 {
         match self.snapshot.standing(place) {
             Standing::Waiting { ahead } | Standing::Called { ahead } => ahead,
-            Standing::Gone { .. } => self.snapshot.mirror.line.bits.left_before(place.sequence).abs_diff(place.sequence.get() - 1),
+            Standing::Gone { .. } => {
+                self.snapshot.mirror.line.bits.left_before(place.sequence).abs_diff(place.sequence.get() - 1)
+            }
             Standing::Spent | Standing::Unknown => 0,
         }
     }
@@ -196,8 +196,11 @@ impl<'a> Desk<'a> {
         let holding = time < summary.hold_until;
         let mut document = self.bare(state, joined);
         document.position = Some(u64::from(ahead) + 1);
+        // A place given after the last look is in the line too.
+        document.line_length = document.line_length.max(ahead.saturating_add(1));
         document.estimated_wait_seconds = self.snapshot.estimate(ahead, time).map(Into::into);
-        document.poll_after_seconds = whole_seconds(self.snapshot.poll_after(ahead, self.room.policy().poll_interval()));
+        document.poll_after_seconds =
+            whole_seconds(self.snapshot.poll_after(ahead, self.room.policy().poll_interval()));
         document.degraded |= holding;
         document
     }

@@ -21,7 +21,7 @@ use crate::problem::{Problem, ProblemKind};
 use crate::queue::{Answer, Desk, PositionDocument, State, whole_seconds};
 use crate::reserved;
 use crate::respond::{self, Carrier, Wants};
-use crate::route::{Route, RoomIndex};
+use crate::route::{RoomIndex, Route};
 use crate::worker::Worker;
 
 /// Answers one request. Every path through here ends in exactly one answer.
@@ -37,7 +37,16 @@ pub async fn answer(worker: &Worker, connection: &Rc<ClientConnection>, request:
         && !(kind == RequestKind::Position && status.is_success())
     {
         let (at, path, took) = (clock::now(), uri.path(), clock::monotonic().duration_since(began));
-        log.write(&Line { at, listener: &worker.listener, client: client.ip(), method: &method, path, status, kind, took });
+        log.write(&Line {
+            at,
+            listener: &worker.listener,
+            client: client.ip(),
+            method: &method,
+            path,
+            status,
+            kind,
+            took,
+        });
     }
     Reply::new(kind, response)
 }
@@ -123,22 +132,24 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
     if front.room.policy().is_suspended() {
         return open(worker, room, visit).await;
     }
-    if let Err(limited) = worker.shaper.check_client(visit.client, visit.now) {
-        metrics.decided(Outcome::Limited);
-        return refused(worker, respond::limited(&limited), visit.wants);
-    }
     let snapshot = front.room.snapshot();
     let Some(snapshot) = snapshot.as_deref() else {
         metrics.decided(Outcome::FailClosed);
         return refused(worker, respond::problem_of(reserved::undecided()), visit.wants);
     };
     let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot, now: visit.now };
-    match verdict(worker, room, &desk, &visit.request).await {
+    let pass = judge(worker, room, &desk, &visit.request);
+    let visitor = pass.as_ref().map(|pass| pass.ticket.session.visitor);
+    if let Err(limited) = worker.shape(room, visit.client, visitor, visit.now) {
+        metrics.decided(Outcome::Limited);
+        return refused(worker, respond::limited(&limited), visit.wants);
+    }
+    let verdict = match pass {
+        Some(pass) => Verdict::Pass(pass, None),
+        None => ask_the_line(worker, room, &desk, &visit.request).await,
+    };
+    match verdict {
         Verdict::Pass(pass, granted) => {
-            if let Err(limited) = worker.shaper.check_visitor(pass.ticket.session.visitor, visit.now) {
-                metrics.decided(Outcome::Limited);
-                return refused(worker, respond::limited(&limited), visit.wants);
-            }
             metrics.decided(Outcome::Admitted);
             visit.connection.set_idle_class(IdleClass::Admitted);
             let response = admitted(worker, room, &desk, visit, &pass).await;
@@ -159,24 +170,27 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
     }
 }
 
-/// Judges the ticket; without a good one asks the line, which may let straight in.
-async fn verdict<'a>(
+/// The right to pass, if the request shows one whose session is not over.
+fn judge(worker: &Worker, room: RoomIndex, desk: &Desk<'_>, request: &Request<RequestBody>) -> Option<Rc<Pass>> {
+    let metrics = &desk.room.metrics;
+    let shown = worker.cookies(room).ticket(request.headers());
+    match worker.door.judge(shown, desk.room.id(), desk.keys, desk.time(), |result| metrics.verified(result)) {
+        Judgement::Good(pass) if !desk.snapshot.has_ended(pass.ticket.session.visitor) => return Some(pass),
+        Judgement::Good(_) => metrics.verified("revoked"),
+        Judgement::Bad => metrics.decided(Outcome::BadTicket),
+        Judgement::NoTicket => {}
+    }
+    None
+}
+
+/// Keeps or gives a place; the line may let straight in.
+async fn ask_the_line<'a>(
     worker: &Worker,
     room: RoomIndex,
     desk: &Desk<'a>,
     request: &Request<RequestBody>,
 ) -> Verdict<'a> {
     let cookies = worker.cookies(room);
-    let metrics = &desk.room.metrics;
-    let shown = cookies.ticket(request.headers());
-    match worker.door.judge(shown, desk.room.id(), desk.keys, desk.time(), |result| metrics.verified(result)) {
-        Judgement::Good(pass) if !desk.snapshot.has_ended(pass.ticket.session.visitor) => {
-            return Verdict::Pass(pass, None);
-        }
-        Judgement::Good(_) => metrics.verified("revoked"),
-        Judgement::Bad => metrics.decided(Outcome::BadTicket),
-        Judgement::NoTicket => {}
-    }
     let held = match cookies.queue_token(request.headers()) {
         Credential::Shown(token) => desk.read_token(token),
         _ => None,
@@ -196,15 +210,19 @@ async fn verdict<'a>(
         },
         Answer::Full => Verdict::Refuse(Outcome::Full, respond::problem_of(Answer::Full)),
         Answer::Closed => Verdict::Refuse(Outcome::Closed, respond::problem_of(Answer::Closed)),
-        Answer::Undecided(error) => {
-            Verdict::Refuse(Outcome::FailClosed, respond::problem_of(Answer::Undecided(error)))
-        }
+        Answer::Undecided(error) => Verdict::Refuse(Outcome::FailClosed, respond::problem_of(Answer::Undecided(error))),
         other => Verdict::Refuse(Outcome::Limited, respond::problem_of(other)),
     }
 }
 
 /// Forwards for a member of the cohort: activity renews the session meanwhile, and the upstream may end or prolong it.
-async fn admitted(worker: &Worker, room: RoomIndex, desk: &Desk<'_>, visit: Visit<'_>, pass: &Rc<Pass>) -> Response<ResponseBody> {
+async fn admitted(
+    worker: &Worker,
+    room: RoomIndex,
+    desk: &Desk<'_>,
+    visit: Visit<'_>,
+    pass: &Rc<Pass>,
+) -> Response<ResponseBody> {
     let ticket = &pass.ticket;
     let carrier = Carrier::of(visit.request.headers());
     let policy = desk.room.policy();
@@ -254,7 +272,7 @@ async fn admitted(worker: &Worker, room: RoomIndex, desk: &Desk<'_>, visit: Visi
 /// Forwards to an open path. Whoever shows a good ticket is still told to the upstream.
 async fn open(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (RequestKind, Response<ResponseBody>) {
     let front = worker.front(room);
-    if let Err(limited) = worker.shaper.check_client(visit.client, visit.now) {
+    if let Err(limited) = worker.shape(room, visit.client, None, visit.now) {
         front.room.metrics.decided(Outcome::Limited);
         return refused(worker, respond::limited(&limited), visit.wants);
     }
@@ -302,6 +320,8 @@ async fn forwarded(
     match worker.upstreams[front.upstream].send(request).await {
         Ok(response) => {
             let mut response = response.map(ResponseBody::Upstream);
+            // The client is spoken to in its own version, whatever the upstream speaks.
+            *response.version_mut() = http::Version::HTTP_11;
             let signal = forward::from_upstream(response.headers_mut());
             response.headers_mut().insert(forward::REQUEST_ID, trace.request_id().clone());
             (response, signal)

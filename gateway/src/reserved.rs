@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::body::{BodyError, RequestBody, ResponseBody};
 use crate::client_addr::ClientAddr;
-use crate::clock::Instant;
+use crate::clock::{self, Instant};
 use crate::credentials::Credential;
 use crate::door::Judgement;
 use crate::entropy;
@@ -33,13 +33,21 @@ pub async fn answer(
 ) -> (RequestKind, Response<ResponseBody>) {
     let method = request.method().clone();
     match reserved {
-        Reserved::Position(room) if reads(&method) => (RequestKind::Position, position(worker, room, client, &request, now).await),
-        Reserved::Join(room) if method == Method::POST => (RequestKind::Join, join(worker, room, client, request, now).await),
-        Reserved::Leave(room) if method == Method::POST => (RequestKind::Leave, leave(worker, room, &request, now).await),
+        Reserved::Position(room) if reads(&method) => {
+            (RequestKind::Position, position(worker, room, client, &request, now).await)
+        }
+        Reserved::Join(room) if method == Method::POST => {
+            (RequestKind::Join, join(worker, room, client, request, now).await)
+        }
+        Reserved::Leave(room) if method == Method::POST => {
+            (RequestKind::Leave, leave(worker, room, &request, now).await)
+        }
         Reserved::State(room) if reads(&method) => (RequestKind::Room, state(worker, room, now)),
         Reserved::Jwks if reads(&method) => (RequestKind::Room, jwks(worker)),
         Reserved::Join(_) | Reserved::Leave(_) => (RequestKind::Refused, method_not_allowed("POST")),
-        Reserved::Position(_) | Reserved::State(_) | Reserved::Jwks => (RequestKind::Refused, method_not_allowed("GET, HEAD")),
+        Reserved::Position(_) | Reserved::State(_) | Reserved::Jwks => {
+            (RequestKind::Refused, method_not_allowed("GET, HEAD"))
+        }
         Reserved::Events(_) | Reserved::Draw(_) | Reserved::Unknown => {
             let problem = Problem::new(ProblemKind::NotFound).detail("There is no such room, or no such thing in it.");
             (RequestKind::Refused, problem.into_response())
@@ -89,7 +97,7 @@ async fn join(
     request: Request<RequestBody>,
     now: Instant,
 ) -> Response<ResponseBody> {
-    if let Err(limited) = worker.shaper.check_client(client, now) {
+    if let Err(limited) = worker.shape(room, client, None, now) {
         return respond::limited(&limited).into_response();
     }
     let (parts, body) = request.into_parts();
@@ -129,14 +137,15 @@ async fn read_join(body: RequestBody) -> Result<JoinBody, Problem> {
         BodyError::TooLarge { .. } => {
             Problem::new(ProblemKind::BodyTooLarge).detail("A join carries a token and no more.")
         }
-        BodyError::Broken | BodyError::TooSlow => Problem::new(ProblemKind::BadRequest).detail("The body did not arrive whole."),
+        BodyError::Broken | BodyError::TooSlow => {
+            Problem::new(ProblemKind::BadRequest).detail("The body did not arrive whole.")
+        }
     })?;
     if bytes.trim_ascii().is_empty() {
         return Ok(JoinBody::default());
     }
-    serde_json::from_slice(&bytes).map_err(|_| {
-        Problem::new(ProblemKind::BadRequest).detail("The body is neither empty nor {\"token\": \"…\"}.")
-    })
+    serde_json::from_slice(&bytes)
+        .map_err(|_| Problem::new(ProblemKind::BadRequest).detail("The body is neither empty nor {\"token\": \"…\"}."))
 }
 
 async fn position(
@@ -165,7 +174,7 @@ async fn position(
             Some(token) => desk.position(&token, query).await,
             None => {
                 worker.front(room).room.metrics.polled(PollResult::Unknown);
-                if let Err(limited) = worker.shaper.check_client(client, now) {
+                if let Err(limited) = worker.shape(room, client, None, now) {
                     return respond::limited(&limited).into_response();
                 }
                 Answer::BadToken
@@ -191,7 +200,9 @@ impl PollQuery {
                     return Err(Problem::new(ProblemKind::BadRequest).detail("claim is true or false."));
                 }
                 Some(("seen", seen)) => {
-                    let bad = |_| Problem::new(ProblemKind::BadRequest).detail("seen is the position last shown, a whole number.");
+                    let bad = |_| {
+                        Problem::new(ProblemKind::BadRequest).detail("seen is the position last shown, a whole number.")
+                    };
                     parsed.seen = Some(seen.parse().map_err(bad)?);
                 }
                 _ => {}
@@ -201,7 +212,12 @@ impl PollQuery {
     }
 }
 
-async fn leave(worker: &Worker, room: RoomIndex, request: &Request<RequestBody>, now: Instant) -> Response<ResponseBody> {
+async fn leave(
+    worker: &Worker,
+    room: RoomIndex,
+    request: &Request<RequestBody>,
+    now: Instant,
+) -> Response<ResponseBody> {
     let headers = request.headers();
     let cookies = worker.cookies(room);
     at_desk!(worker, room, now, |desk| {
@@ -240,7 +256,7 @@ fn state(worker: &Worker, room: RoomIndex, now: Instant) -> Response<ResponseBod
 }
 
 fn jwks(worker: &Worker) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::full(worker.shared.jwks.clone()));
+    let mut response = Response::new(ResponseBody::full(worker.shared.keys.jwks_at(clock::now())));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60, stale-while-revalidate=600"));

@@ -10,6 +10,7 @@ use crate::page::{ErrorView, Language, MoveReason, PageState, WaitingView};
 use crate::problem::{Problem, ProblemKind};
 use crate::queue::{Answer, Moved, PositionDocument, State, whole_seconds};
 use crate::route::RoomIndex;
+use crate::shaping::Limited;
 use crate::worker::Worker;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -163,9 +164,11 @@ pub fn with_credentials(
     let policy = worker.front(room).room.policy();
     let token = document.token.as_deref();
     let token = token.and_then(|token| cookies.set_queue_token(token, policy.token_lifetime().as_secs()));
-    let ticket = document.ticket.as_deref().zip(document.session_ends_at).and_then(|(ticket, ends)| {
-        cookies.set_ticket(ticket, whole_seconds(ends.since(document.updated_at)))
-    });
+    let ticket = document
+        .ticket
+        .as_deref()
+        .zip(document.session_ends_at)
+        .and_then(|(ticket, ends)| cookies.set_ticket(ticket, whole_seconds(ends.since(document.updated_at))));
     for cookie in token.into_iter().chain(ticket) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -184,12 +187,22 @@ pub enum Carrier {
 impl Carrier {
     /// By cookie, unless the request showed that it keeps its credentials in headers.
     pub fn of(headers: &HeaderMap) -> Self {
-        if headers.contains_key(&USHER_TICKET) || headers.contains_key(&USHER_TOKEN) { Self::Header } else { Self::Cookie }
+        if headers.contains_key(&USHER_TICKET) || headers.contains_key(&USHER_TOKEN) {
+            Self::Header
+        } else {
+            Self::Cookie
+        }
     }
 }
 
 /// The answer to a question at the reserved prefix.
-pub fn answer(worker: &Worker, room: RoomIndex, answer: Answer<'_>, status: StatusCode, carrier: Carrier) -> Response<ResponseBody> {
+pub fn answer(
+    worker: &Worker,
+    room: RoomIndex,
+    answer: Answer<'_>,
+    status: StatusCode,
+    carrier: Carrier,
+) -> Response<ResponseBody> {
     match answer {
         Answer::Position(document) => {
             let response = json(status, &document);
@@ -223,6 +236,8 @@ pub fn problem_of(answer: Answer<'_>) -> Problem {
 }
 
 /// The refusal of somebody who asks too often.
-pub fn limited(_limited: &crate::shaping::Limited) -> Problem {
+pub fn limited(limited: &Limited) -> Problem {
     Problem::new(ProblemKind::RateLimited)
+        .detail("Too many requests in a short time.")
+        .retry_after(limited.retry_after_seconds())
 }

@@ -5,11 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::{HeaderMap, Request};
+use queue_core::VisitorId;
 use queue_core::ticket::KeyRing;
 
 use crate::access_log::AccessLog;
 use crate::body::RequestBody;
 use crate::client_addr::{ClientAddr, TrustedProxies};
+use crate::clock::Instant;
 use crate::credentials::RoomCookies;
 use crate::door::Door;
 use crate::forward::Scheme;
@@ -18,7 +20,7 @@ use crate::page::Pages;
 use crate::request_path;
 use crate::room::Room;
 use crate::route::{RoomIndex, Router};
-use crate::shaping::Shaper;
+use crate::shaping::{Keys, Limited, Shaper};
 use crate::upstream::Pool;
 
 /// What all cores read and nobody changes while running.
@@ -29,10 +31,10 @@ pub struct Shared {
     pub rooms: Vec<RoomFront>,
     /// Signs and verifies.
     pub keys: KeyRing,
-    /// The keys' public half, as served.
-    pub jwks: bytes::Bytes,
     /// Waiting pages.
     pub pages: Pages,
+    /// Limits on requests.
+    pub shaper: Shaper,
 }
 
 /// A room with what the door needs besides.
@@ -45,6 +47,8 @@ pub struct RoomFront {
     pub queueing_status: http::StatusCode,
     /// Its name as a header value.
     pub name: http::HeaderValue,
+    /// Its upstream's name.
+    pub upstream_name: Box<str>,
 }
 
 /// One listener as one core serves it.
@@ -63,8 +67,6 @@ pub struct Worker {
     pub door: Rc<Door>,
     /// Upstreams, by index.
     pub upstreams: Rc<Vec<Rc<Pool>>>,
-    /// Limits on requests.
-    pub shaper: Rc<Shaper>,
     /// Where access lines go, if they are written.
     pub access_log: Option<Rc<AccessLog>>,
 }
@@ -78,6 +80,23 @@ impl Worker {
     /// A room's cookies on this listener.
     pub fn cookies(&self, room: RoomIndex) -> &RoomCookies {
         &self.cookies[room.get()]
+    }
+
+    /// Whether the limits let a request of this client, and visitor if known, to a room pass.
+    ///
+    /// # Errors
+    /// The limit that is used up, and when to come back.
+    pub fn shape(
+        &self,
+        room: RoomIndex,
+        client: ClientAddr,
+        visitor: Option<VisitorId>,
+        now: Instant,
+    ) -> Result<(), Limited> {
+        let front = self.front(room);
+        let keys =
+            Keys { client: client.ip(), visitor, room: front.room.id().as_str(), upstream: &front.upstream_name };
+        self.shared.shaper.check(now, &keys)
     }
 
     /// Whose request it is.

@@ -23,8 +23,7 @@ use crate::{Epoch, Limits, Place, RoomId, Sequence, SessionId, Timestamp, Visito
 /// The most items of one call: a step stays short for everybody else on the store.
 pub const MAX_BATCH: usize = 500;
 
-/// How long an ended session still counts, and how late a ticket is still accepted: clocks differ by a little.
-pub const LEEWAY: Duration = Duration::from_secs(2);
+pub use crate::ticket::LEEWAY;
 
 /// An answer with what it shows of the room.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,8 @@ use tokio::task::LocalSet;
 
 use crate::access_log::{AccessLog, AccessLogSink, FLUSH_EVERY};
 use crate::client_addr::TrustedProxies;
-use crate::config::{self, Config};
+use crate::clock;
+use crate::config::{self, Config, RateLimitScope};
 use crate::credentials::RoomCookies;
 use crate::door::Door;
 use crate::forward::Scheme;
@@ -23,7 +24,7 @@ use crate::metrics::Metrics;
 use crate::page::Pages;
 use crate::room::Room;
 use crate::route::Router;
-use crate::shaping::{self, Limit, Shaper};
+use crate::shaping::{LimitSettings, Scope, Shaper};
 use crate::upstream::{Endpoint, Pool, Upstream, UpstreamSettings};
 use crate::worker::{RoomFront, Shared, Worker};
 
@@ -52,14 +53,15 @@ pub(super) fn shared(config: &Config, rooms: Vec<Arc<Room>>) -> anyhow::Result<S
             upstream: room.upstream,
             queueing_status: room.queueing_status_code,
             name: HeaderValue::from_str(room.id.as_str())?,
+            upstream_name: config.upstreams[room.upstream].name.as_str().into(),
         })
     });
     Ok(Shared {
         router: Router::new(config.rooms.iter().map(config::Room::route)),
         rooms: fronts.collect::<anyhow::Result<_>>()?,
-        jwks: keys.jwks().into(),
         keys,
         pages: Pages::new()?,
+        shaper: Shaper::new(config.rate_limits.iter().map(limit).collect(), clock::monotonic())?,
     })
 }
 
@@ -75,7 +77,6 @@ pub(super) fn start(
     let plan = Arc::new(Plan {
         listeners: config.listeners.iter().map(|listener| ListenerPlan::of(listener, config, metrics)).collect(),
         upstreams: config.upstreams.iter().map(|it| upstream(it, metrics)).collect::<anyhow::Result<_>>()?,
-        limits: shaping::limits(&config.rate_limits, metrics),
         access_log: config.telemetry.access_log.then(|| sink.clone()),
         shared: shared.clone(),
     });
@@ -92,7 +93,6 @@ struct Plan {
     shared: Arc<Shared>,
     listeners: Vec<ListenerPlan>,
     upstreams: Vec<Arc<Upstream>>,
-    limits: Vec<Limit>,
     access_log: Option<AccessLogSink>,
 }
 
@@ -149,13 +149,27 @@ fn upstream(upstream: &config::Upstream, metrics: &Metrics) -> anyhow::Result<Ar
     Ok(Upstream::new(first, others, settings, metrics.upstream.upstream(&upstream.name)))
 }
 
+fn limit(limit: &config::RateLimit) -> LimitSettings {
+    LimitSettings {
+        name: limit.name.as_str().into(),
+        scope: match limit.scope {
+            RateLimitScope::Client => Scope::Client,
+            RateLimitScope::Visitor => Scope::Visitor,
+            RateLimitScope::Room => Scope::Room,
+            RateLimitScope::Upstream => Scope::Upstream,
+        },
+        rate_per_second: limit.rate_per_second,
+        burst: limit.burst,
+        max_tracked_keys: limit.max_tracked_keys as usize,
+    }
+}
+
 /// One core's life.
 fn serve(plan: &Plan, sockets: Vec<TcpListener>, stop: &watch::Receiver<bool>) -> anyhow::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let pools: Rc<Vec<Rc<Pool>>> = Rc::new(plan.upstreams.iter().cloned().map(Pool::new).collect());
         let door = Rc::new(Door::default());
-        let shaper = Rc::new(Shaper::new(&plan.limits));
         let log = plan.access_log.as_ref().map(|sink| Rc::new(sink.log()));
         if let Some(log) = &log {
             tokio::task::spawn_local(flush(Rc::downgrade(log)));
@@ -169,7 +183,6 @@ fn serve(plan: &Plan, sockets: Vec<TcpListener>, stop: &watch::Receiver<bool>) -
                 cookies: listener.cookies.clone(),
                 door: door.clone(),
                 upstreams: pools.clone(),
-                shaper: shaper.clone(),
                 access_log: log.clone(),
             });
             let mut stop = stop.clone();

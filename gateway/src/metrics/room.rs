@@ -64,7 +64,7 @@ pub enum Departure {
 }
 
 /// How a ticket was judged: the label `result`.
-pub const VERIFICATIONS: [&str; 7] = ["valid", "cached", "expired", "signature", "audience", "malformed", "revoked"];
+const VERIFICATIONS: [&str; 7] = ["valid", "cached", "expired", "signature", "audience", "malformed", "revoked"];
 
 /// `usher_*{room}`: handles of one room, resolved once.
 #[derive(Debug)]
@@ -129,11 +129,7 @@ impl RoomMetricFamilies {
             decisions: count("usher_decisions_total", "Decisions on requests to a room's paths.", &["room", "outcome"]),
             polls: count("usher_polls_total", "Polls of positions.", &["room", "result"]),
             departures: count("usher_departures_total", "Visitors who left line or cohort.", &["room", "reason"]),
-            verifications: count(
-                "usher_ticket_verifications_total",
-                "Admission tickets judged.",
-                &["room", "result"],
-            ),
+            verifications: count("usher_ticket_verifications_total", "Admission tickets judged.", &["room", "result"]),
             line_length: gauge("usher_line_length", "Visitors in the line; the same on every gateway."),
             active_sessions: gauge("usher_active_sessions", "Live sessions; the same on every gateway."),
             active_limit: gauge("usher_active_limit", "The most live sessions allowed; the same on every gateway."),
@@ -203,7 +199,7 @@ impl RoomMetrics {
         self.departures[reason as usize].inc_by(u64::from(count));
     }
 
-    /// Counts a judged ticket; `result` is one of [`VERIFICATIONS`].
+    /// Counts a judged ticket; `result` is a label of the judge's or of a token error's.
     pub fn verified(&self, result: &str) {
         if let Some(index) = VERIFICATIONS.iter().position(|label| *label == result) {
             self.verifications[index].inc();

@@ -111,7 +111,7 @@ impl Keeper {
         memory.pace.note(left, now);
         for violation in queue_core::invariants::sweep(Some(&before), &memory.mirror) {
             tracing::error!(room = %self.room.id(), ?violation, "a promise is broken");
-            (self.report)(&format!("{:?}", violation.invariant));
+            (self.report)(violation.invariant.label());
         }
         Ok(())
     }
@@ -183,7 +183,9 @@ impl Keeper {
         self.store_is_up = Some(up);
         match error {
             None => tracing::info!(room = %self.room.id(), "the store answers"),
-            Some(error) => tracing::warn!(room = %self.room.id(), %error, "the store cannot decide: nobody new is admitted, admitted visitors go on"),
+            Some(error) => {
+                tracing::warn!(room = %self.room.id(), %error, "the store cannot decide: nobody new is admitted, admitted visitors go on")
+            }
         }
     }
 }

@@ -42,10 +42,6 @@ impl LineStore {
         Self { store, room, terms, deadline, seen: Mutex::new(None), metrics }
     }
 
-    pub(super) const fn terms(&self) -> &Terms {
-        &self.terms
-    }
-
     fn caller(&self) -> Caller {
         let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.map_or(Caller::newcomer(), |seen| {
