@@ -1,6 +1,6 @@
 //! The configuration: one TOML file, environment variables over it, checked as a whole.
 //!
-//! Two forms. The *sections* ([`schema`]) are what is written: each declares its keys with type, default and meaning in
+//! Two forms. The *sections* ([`schema()`]) are what is written: each declares its keys with type, default and meaning in
 //! one place, and from that come the reader, the known names and the schema. The *resolved* form, [`Config`], cannot be
 //! invalid. On the way from one to the other every problem is told, all at once, each with its place, what is wrong and
 //! what would be right.
