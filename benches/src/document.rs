@@ -91,10 +91,10 @@ impl Word {
         let position = || answer.json::<Position>().map(Box::new);
         match answer.status {
             StatusCode::OK | StatusCode::CREATED => position().map_or(Self::Other(answer.status), Self::Position),
-            StatusCode::TOO_MANY_REQUESTS => match position() {
-                Some(position) if problem(answer).is_none_or(|kind| kind.ends_with("/queued")) => {
-                    Self::Position(position)
-                }
+            StatusCode::TOO_MANY_REQUESTS => match (position(), problem(answer)) {
+                (Some(position), _) => Self::Position(position),
+                // In line again, though the room does not say where: no use in asking the same again.
+                (None, Some(kind)) if kind.ends_with("/queued") => Self::Other(answer.status),
                 _ => Self::RateLimited(answer.retry_after().unwrap_or(RETRY_WHEN_NOT_TOLD)),
             },
             StatusCode::GONE => Self::Refused(State::Closed),
@@ -120,4 +120,42 @@ pub fn problem(answer: &Answer) -> Option<String> {
         r#type: String,
     }
     answer.json::<Problem>().map(|problem| problem.r#type)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Moment;
+
+    fn word(status: u16, body: &str) -> Word {
+        let (sent, answered) = (Moment::START, Moment::START);
+        let status = StatusCode::from_u16(status).unwrap();
+        let headers = [("retry-after", "3")].map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        Word::of(&Answer {
+            status,
+            headers: headers.into_iter().collect(),
+            body: body.to_owned().into(),
+            sent,
+            answered,
+        })
+    }
+
+    /// One status means several things; taken for another, a visitor would ask for ever or give up too early.
+    #[test]
+    fn reads_refusals_by_their_type() {
+        let queued = r#"{"type":"https://x/queued","state":"waiting","position":3,"poll_after_seconds":2.5}"#;
+        let Word::Position(position) = word(429, queued) else { panic!("a position") };
+        assert_eq!((position.state, position.position), (State::Waiting, Some(3)));
+        assert_eq!(position.poll_after(Duration::ZERO), Duration::from_millis(2_500));
+        assert!(matches!(word(429, r#"{"type":"https://x/queued"}"#), Word::Other(_)));
+        let limited = word(429, r#"{"type":"https://x/rate-limited"}"#);
+        assert!(matches!(limited, Word::RateLimited(wait) if wait == Duration::from_secs(3)), "{limited:?}");
+        assert!(matches!(word(503, r#"{"type":"https://x/line-full"}"#), Word::Refused(State::Full)));
+        assert!(matches!(word(503, ""), Word::Failed(_)));
+        assert!(matches!(word(410, ""), Word::Refused(State::Closed)));
+        assert!(matches!(word(401, ""), Word::BadToken));
+        assert!(
+            matches!(word(200, r#"{"state":"dancing"}"#), Word::Position(position) if position.state == State::Unknown)
+        );
+    }
 }

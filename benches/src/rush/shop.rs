@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use rand::RngExt;
 use serde_json::{Value, json};
@@ -61,8 +62,8 @@ async fn shop(visitor: &mut Visitor) -> Result<Outcome, Outcome> {
             Hold::Lost => continue,
             Hold::SoldOut => return Ok(Outcome::SoldOut),
         };
-        if let Some(order) = order(visitor, &hold).await? {
-            pay(visitor, order, picked).await?;
+        let Some(order) = order(visitor, &hold).await? else { continue };
+        if pay(visitor, order, picked).await? {
             return Ok(Outcome::Bought);
         }
     }
@@ -74,10 +75,18 @@ async fn sign_in(visitor: &mut Visitor) -> Result<(), Outcome> {
     let now = visitor.stage.clock.now();
     let answer =
         forward(visitor, Operation::SignIn, now, Ask::post("/v1/demo/sign-in").json(&json!({"name": name}))).await?;
-    let token = answer.json::<Value>().and_then(|body| Some(body.get("token")?.as_str()?.to_owned()));
-    let bearer = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
-    visitor.customer = Some(bearer.ok_or_else(|| strange(Operation::SignIn, &answer))?);
+    visitor.customer = Some(credential(&answer).ok_or_else(|| strange(Operation::SignIn, &answer))?);
     Ok(())
+}
+
+/// The customer's bearer token from the body, or the cookie of a sign-in made for browsers.
+fn credential(answer: &Answer) -> Option<(HeaderName, HeaderValue)> {
+    let token = answer.json::<Value>().and_then(|body| Some(body.get("token")?.as_str()?.to_owned()));
+    if let Some(token) = token {
+        return Some((AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).ok()?));
+    }
+    let pair = answer.header("set-cookie")?.split(';').next()?;
+    Some((COOKIE, HeaderValue::from_str(pair).ok()?))
 }
 
 /// Finds the event, as each customer does; the map never changes, so the first one's is everyone's.
@@ -149,6 +158,7 @@ async fn hold(visitor: &mut Visitor, venue: &Venue, units: &[String], tries: u32
                 Ok(Hold::Lost)
             }
             Some("stock-exhausted") => Ok(Hold::SoldOut),
+            Some("sale-not-open" | "sale-closed") => Err(Outcome::TurnedAway),
             _ => Err(strange(Operation::Hold, &answer)),
         },
         _ => Err(strange(Operation::Hold, &answer)),
@@ -167,7 +177,8 @@ async fn order(visitor: &mut Visitor, hold: &str) -> Result<Option<String>, Outc
     }
 }
 
-async fn pay(visitor: &mut Visitor, order: String, units: Vec<String>) -> Result<(), Outcome> {
+/// Whether the seats are bought; not when the order ran out before.
+async fn pay(visitor: &mut Visitor, order: String, units: Vec<String>) -> Result<bool, Outcome> {
     let due = visitor.think().await;
     let ask = Ask::post(format!("/v1/orders/{order}/payments")).json(&json!({"method": "points"}));
     let ask = keyed(visitor, &format!("pay-{order}"), ask);
@@ -175,12 +186,14 @@ async fn pay(visitor: &mut Visitor, order: String, units: Vec<String>) -> Result
     visitor.stage.note(visitor.index, |record| record.payment_unknown = Some(order.clone()));
     let answer = forward(visitor, Operation::Pay, due, ask).await?;
     visitor.stage.note(visitor.index, |record| record.payment_unknown = None);
-    if answer.status != StatusCode::CREATED {
-        return Err(strange(Operation::Pay, &answer));
+    match answer.status {
+        StatusCode::CREATED => {}
+        StatusCode::GONE => return Ok(false),
+        _ => return Err(strange(Operation::Pay, &answer)),
     }
     add(&visitor.stage.count.sold, units.len() as u64);
     visitor.stage.note(visitor.index, |record| record.sold = Some(Sold { order, units }));
-    Ok(())
+    Ok(true)
 }
 
 /// Sends a request that needs a ticket.
@@ -191,7 +204,7 @@ async fn forward(visitor: &mut Visitor, operation: Operation, due: Moment, ask: 
         let over = match word {
             Word::Position(_) => true,
             Word::Refused(_) => return Err(Outcome::TurnedAway),
-            _ => answer.status == StatusCode::FORBIDDEN,
+            _ => matches!(answer.status, StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS),
         };
         if over {
             visitor.session_has_ended();

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -47,8 +46,8 @@ pub(super) struct Visitor {
     pub(super) rng: StdRng,
     /// What this visitor is like.
     pub(super) temper: Temper,
-    /// The bearer token of the customer, once signed in.
-    pub(super) customer: Option<HeaderValue>,
+    /// What says who the customer is, once signed in.
+    pub(super) customer: Option<(HeaderName, HeaderValue)>,
     token: Option<HeaderValue>,
     ticket: Option<HeaderValue>,
     address: Option<HeaderValue>,
@@ -148,16 +147,14 @@ impl Visitor {
     }
 
     fn signed(&self, mut ask: Ask) -> Ask {
-        let carried = [
-            (USHER_TOKEN, &self.token),
-            (USHER_TICKET, &self.ticket),
-            (AUTHORIZATION, &self.customer),
-            (X_FORWARDED_FOR, &self.address),
-        ];
+        let carried = [(USHER_TOKEN, &self.token), (USHER_TICKET, &self.ticket), (X_FORWARDED_FOR, &self.address)];
         for (name, value) in carried {
             if let Some(value) = value {
                 ask = ask.with(name, value.clone());
             }
+        }
+        if let Some((name, value)) = &self.customer {
+            ask = ask.with(name.clone(), value.clone());
         }
         ask
     }
