@@ -345,9 +345,8 @@ test("without scripts", async () => {
   const page = await visit("waiting.en", { javaScriptEnabled: false });
   refresh = 60;
   await until("the reload", () => asked.filter(({ url }) => url.pathname === "/waiting.en").length >= 2);
-  await page.waitForLoadState();
   assert.equal(polls().length, 0);
-  assert.ok(await page.locator(".again a").isVisible());
+  await until("the link to check now", () => page.locator(".again a").isVisible());
   answer = (request, response) => { html(response, "left.en"); };
   await page.locator("#leaving summary").click();
   await page.locator("#leave button").click();
