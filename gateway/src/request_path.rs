@@ -17,6 +17,7 @@ use crate::entropy;
 use crate::forward::{self, ForwardFacts, RequestTrace, SessionSignal};
 use crate::listener::{ClientConnection, IdleClass, Reply};
 use crate::metrics::{Departure, Outcome, RequestKind};
+use crate::page::PageState;
 use crate::problem::{Problem, ProblemKind};
 use crate::queue::{Answer, Desk, PositionDocument, State, whole_seconds};
 use crate::reserved;
@@ -165,7 +166,12 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
         }
         Verdict::Refuse(outcome, problem) => {
             metrics.decided(outcome);
-            refused(worker, problem, visit.wants)
+            let state = match outcome {
+                Outcome::Full => PageState::Full,
+                Outcome::Closed => PageState::Closed,
+                _ => return refused(worker, problem, visit.wants),
+            };
+            (RequestKind::Refused, respond::turned_away(worker, room, state, problem, visit.wants))
         }
     }
 }

@@ -243,7 +243,7 @@ async fn leave(
         if !known {
             return respond::problem_of(Answer::BadToken).into_response();
         }
-        let mut response = respond::empty(StatusCode::NO_CONTENT);
+        let mut response = respond::left(worker, room, headers);
         for cookie in [cookies.clear_queue_token(), cookies.clear_ticket()].into_iter().flatten() {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }

@@ -5,6 +5,7 @@ use http::{Method, Response, StatusCode};
 use serde::Serialize;
 
 use crate::body::ResponseBody;
+use crate::clock;
 use crate::credentials::{USHER_TICKET, USHER_TOKEN};
 use crate::page::{ErrorView, Language, MoveReason, PageState, WaitingView};
 use crate::problem::{Problem, ProblemKind};
@@ -18,6 +19,9 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const VARY: HeaderValue = HeaderValue::from_static("Accept, Accept-Language, Cookie");
 
+/// When somebody who found a full or closed room may look again.
+const LOOK_AGAIN_SECONDS: u64 = 30;
+
 /// How a client wants to be answered: a person's page or a program's document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
@@ -30,16 +34,23 @@ pub enum Wants {
 impl Wants {
     /// A page navigation is a GET or HEAD that accepts `text/html`.
     pub fn of(worker: &Worker, method: &Method, headers: &HeaderMap) -> Self {
-        let accepts_html = headers.get_all(header::ACCEPT).iter().any(|accept| {
-            accept.as_bytes().split(|byte| *byte == b',').any(|range| range.trim_ascii().starts_with(b"text/html"))
-        });
-        if (method == Method::GET || method == Method::HEAD) && accepts_html {
-            let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-            Self::Page(worker.shared.pages.negotiate(language))
+        if (method == Method::GET || method == Method::HEAD) && accepts_html(headers) {
+            Self::Page(language(worker, headers))
         } else {
             Self::Document
         }
     }
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|accept| {
+        accept.as_bytes().split(|byte| *byte == b',').any(|range| range.trim_ascii().starts_with(b"text/html"))
+    })
+}
+
+fn language(worker: &Worker, headers: &HeaderMap) -> Language {
+    let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    worker.shared.pages.negotiate(wanted)
 }
 
 /// A JSON answer that nobody may keep.
@@ -92,6 +103,69 @@ pub fn wait(worker: &Worker, room: RoomIndex, document: &PositionDocument<'_>, w
             .into_response(),
     };
     with_credentials(worker, room, document, response)
+}
+
+/// The answer to somebody whom the room has no place for: full or closed, said at once (N10).
+pub fn turned_away(
+    worker: &Worker,
+    room: RoomIndex,
+    state: PageState,
+    problem: Problem,
+    wants: Wants,
+) -> Response<ResponseBody> {
+    let Wants::Page(language) = wants else { return problem.into_response() };
+    let status = problem.kind().status();
+    let retry = problem.retry_after_seconds();
+    let mut response = placeless(worker, room, state, status, language, "");
+    if let Some(seconds) = retry {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// The answer to somebody who gave up the place from a page without scripts: a page that does not join again by itself.
+pub fn left(worker: &Worker, room: RoomIndex, headers: &HeaderMap) -> Response<ResponseBody> {
+    if !accepts_html(headers) {
+        return empty(StatusCode::NO_CONTENT);
+    }
+    let entry = &worker.front(room).entry;
+    placeless(worker, room, PageState::Left, StatusCode::OK, language(worker, headers), entry)
+}
+
+/// The waiting page of somebody without a place.
+fn placeless(
+    worker: &Worker,
+    room: RoomIndex,
+    state: PageState,
+    status: StatusCode,
+    language: Language,
+    entry: &str,
+) -> Response<ResponseBody> {
+    let updated = clock::now().to_string();
+    let front = worker.front(room);
+    let view = WaitingView {
+        room: front.room.id().as_str(),
+        state,
+        position: None,
+        line_length: None,
+        estimate_seconds: None,
+        poll_after_seconds: LOOK_AGAIN_SECONDS,
+        claim_window_seconds: whole_seconds(front.room.policy().claim_window()),
+        updated_at: &updated,
+        joined_at: None,
+        opens_at: None,
+        moved: None,
+        degraded: false,
+        message: None,
+        entry,
+    };
+    match worker.shared.pages.waiting(language, &view) {
+        Ok(html) => page(worker, status, html),
+        Err(error) => {
+            tracing::error!(%error, "the page cannot be rendered");
+            empty(status)
+        }
+    }
 }
 
 fn waiting_page(
@@ -217,8 +291,6 @@ pub fn answer(
 
 /// The refusal in an answer that is not a position.
 pub fn problem_of(answer: Answer<'_>) -> Problem {
-    /// When somebody who found a full or closed room may look again.
-    const LOOK_AGAIN_SECONDS: u64 = 30;
     /// When a store that was away may be back.
     const STORE_BACK_SECONDS: u64 = 2;
     match answer {

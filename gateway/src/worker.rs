@@ -47,6 +47,8 @@ pub struct RoomFront {
     pub queueing_status: http::StatusCode,
     /// Its name as a header value.
     pub name: http::HeaderValue,
+    /// Where visitors enter it: its path.
+    pub entry: Box<str>,
     /// Its upstream's name.
     pub upstream_name: Box<str>,
 }

@@ -53,6 +53,7 @@ pub(super) fn shared(config: &Config, rooms: Vec<Arc<Room>>) -> anyhow::Result<S
             upstream: room.upstream,
             queueing_status: room.queueing_status_code,
             name: HeaderValue::from_str(room.id.as_str())?,
+            entry: room.path.as_str().into(),
             upstream_name: config.upstreams[room.upstream].name.as_str().into(),
         })
     });

@@ -119,9 +119,11 @@ const show = (doc) => {
   }
 };
 
-// The opening: minutes, and seconds only in the last minute. The server decides when it opens.
+// The opening: the visitor's own time zone; minutes, and seconds only in the last minute. The server decides when it opens.
 const countdown = () => {
   if (phase !== "lobby" || !opens) return;
+  const moment = clock(opens, { dateStyle: "medium", timeStyle: "short" });
+  if (el("opens").textContent !== moment) el("opens").textContent = moment;
   const left = Math.ceil((Date.parse(opens) - Date.now() - ahead) / 1000);
   if (!(left > 0)) { el("countdown").textContent = say("opens-now"); return; }
   const [unit, size] = left <= 60 ? ["seconds", 1] : left <= 7200 ? ["minutes", 60] : ["hours", 3600];
@@ -195,6 +197,8 @@ const question = () => {
   return "/position?" + fields;
 };
 const answer = async (response) => {
+  // The visitor may have left while this answer was under way.
+  if (over.includes(phase)) return;
   const told = Number(response.headers.get("retry-after")) || 0;
   if (response.status === 401 || response.status === 404) return stop("expired");
   if (response.status === 410) return stop("closed");
@@ -204,6 +208,7 @@ const answer = async (response) => {
     return after(Math.max(told, Math.min(60, poll * 2 ** failures)));
   }
   const doc = await response.json();
+  if (over.includes(phase)) return;
   failures = 0;
   if (outside.includes(phase)) {
     // The page has no place yet: ask for one only when places are given again.
@@ -221,7 +226,7 @@ const ask = async () => {
   last = Date.now();
   const quiet = document.hidden;
   try { await answer(await request(question())); }
-  catch { failures += 1; note("offline"); after(Math.min(60, poll * 2 ** failures)); }
+  catch { if (!over.includes(phase)) { failures += 1; note("offline"); after(Math.min(60, poll * 2 ** failures)); } }
   busy = false;
   if (quiet && !document.hidden) soon();
 };
@@ -253,7 +258,6 @@ el("leave").onsubmit = async (event) => {
 // From here the script has what the page shows; the next answer replaces it.
 if (data.p90) shown.wait = wait(Number(data.p50), Number(data.p90));
 for (const id of ["updated", "joined"]) if (el(id)) el(id).textContent = clock(el(id).dateTime, { timeStyle: "medium" });
-if (opens) el("opens").textContent = clock(opens, { dateStyle: "medium", timeStyle: "short" });
 progress({ position: shown.position });
 tell();
 countdown();

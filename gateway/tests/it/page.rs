@@ -203,7 +203,8 @@ fn no_value_becomes_markup() {
     let evil = r#"</script><script>alert(1)</script>"'><img src=x onerror=alert(1)>{{ 7*7 }}<!--"#;
     let pages = Pages::new().unwrap();
     for language in Language::ALL {
-        let plain = pages.waiting(language, &in_line(PageState::Lobby)).unwrap();
+        let harmless = WaitingView { opens_at: Some("2026-12-01T11:00:00Z"), ..in_line(PageState::Lobby) };
+        let plain = pages.waiting(language, &harmless).unwrap();
         let html = pages
             .waiting(
                 language,
