@@ -1,16 +1,9 @@
 //! Everything the gateway promises from outside, in one binary.
-#![allow(clippy::unwrap_used)]
-// The lint knows `#[test]` functions, not the helpers beside them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-<<<<<<< HEAD
 mod canonical;
 mod client_addr;
 mod config;
 mod credentials;
-=======
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
-
->>>>>>> page
 mod page;
 mod route;
