@@ -1,2 +1,7 @@
-//! `booking-api`
-fn main() {}
+//! The binary `booking-api`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    booking_api::cli::main()
+}

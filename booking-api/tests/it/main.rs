@@ -1,0 +1,13 @@
+//! The booking API from the outside: its router in this process, its binary where the process matters. Every test ends
+//! with the check of all rows against the invariants.
+
+mod damage;
+mod holds;
+mod keys;
+mod money;
+mod pages;
+mod process;
+mod race;
+mod restart;
+mod tickets;
+mod world;
