@@ -13,8 +13,8 @@ use std::time::Duration;
 use crate::clock::Instant;
 
 pub use self::key::Keys;
-pub use self::limit::{BadLimit, DEFAULT_TRACKED_KEYS, LimitSettings, Scope};
 use self::limit::Limit;
+pub use self::limit::{BadLimit, DEFAULT_TRACKED_KEYS, LimitSettings, Scope};
 
 /// A refusal: which limit, and when to come back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

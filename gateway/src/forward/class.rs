@@ -55,8 +55,7 @@ fn of_text(name: &str) -> Class {
     if plain {
         return of_plain(name);
     }
-    let folded: String =
-        name.chars().map(|sign| if sign.is_ascii_alphanumeric() { sign } else { '-' }).collect();
+    let folded: String = name.chars().map(|sign| if sign.is_ascii_alphanumeric() { sign } else { '-' }).collect();
     match of_plain(&folded) {
         Class::Pass if FOLDED_ONLY.contains(&folded.as_str()) => Class::Forged,
         Class::Trace => Class::Forged,
@@ -85,14 +84,34 @@ fn of_plain(name: &str) -> Class {
         "traceparent" | "tracestate" => Class::Trace,
         // Set afresh by the gateway, which has already read the ones it believes.
         "x-request-id" | "forwarded" => Class::Forged,
-        "x-original-url" | "x-original-uri" | "x-original-host" | "x-original-method" | "x-rewrite-url" | "x-override-url"
-        | "x-http-method-override" | "x-http-method" | "x-method-override" | "x-http-host-override" | "x-host"
-        | "x-url-scheme" | "front-end-https" => Class::Forged,
-        "x-real-ip" | "x-client-ip" | "x-cluster-client-ip" | "x-remote-ip" | "x-remote-addr" | "x-originating-ip"
-        | "x-original-forwarded-for" | "x-original-remote-addr" | "x-envoy-external-address" | "client-ip"
-        | "true-client-ip" | "cf-connecting-ip" | "cf-connecting-ipv6" | "fastly-client-ip" | "x-azure-clientip" => {
-            Class::Forged
-        }
+        "x-original-url"
+        | "x-original-uri"
+        | "x-original-host"
+        | "x-original-method"
+        | "x-rewrite-url"
+        | "x-override-url"
+        | "x-http-method-override"
+        | "x-http-method"
+        | "x-method-override"
+        | "x-http-host-override"
+        | "x-host"
+        | "x-url-scheme"
+        | "front-end-https" => Class::Forged,
+        "x-real-ip"
+        | "x-client-ip"
+        | "x-cluster-client-ip"
+        | "x-remote-ip"
+        | "x-remote-addr"
+        | "x-originating-ip"
+        | "x-original-forwarded-for"
+        | "x-original-remote-addr"
+        | "x-envoy-external-address"
+        | "client-ip"
+        | "true-client-ip"
+        | "cf-connecting-ip"
+        | "cf-connecting-ipv6"
+        | "fastly-client-ip"
+        | "x-azure-clientip" => Class::Forged,
         _ if name.starts_with("usher-") => Class::Usher,
         _ if name.starts_with("x-forwarded") => Class::Forged,
         _ if name.starts_with("proxy-") => Class::HopByHop,

@@ -24,8 +24,11 @@ struct Side {
     ticket: Option<HeaderValue>,
 }
 
-const ADMITTED: Side =
-    Side { trusted: false, visitor: Some(HeaderValue::from_static("v-1")), ticket: Some(HeaderValue::from_static("t-1")) };
+const ADMITTED: Side = Side {
+    trusted: false,
+    visitor: Some(HeaderValue::from_static("v-1")),
+    ticket: Some(HeaderValue::from_static("t-1")),
+};
 
 /// What the upstream gets, without the fields the gateway always sets.
 fn forwarded_by(side: &Side, fields: &[(&str, &str)]) -> HeaderMap {
@@ -89,16 +92,60 @@ fn the_gateways_fields_are_set_once() {
 #[test]
 fn forged_fields_never_reach_the_upstream() {
     let forged = [
-        "Usher-Visitor", "Usher-Room", "Usher-Ticket", "Usher-Token", "Usher-Session", "Usher-Anything",
-        "usher_visitor", "Usher_Ticket", "usher.visitor", "USHER-VISITOR", "Forwarded", "X-Forwarded-For",
-        "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server",
-        "X-Forwarded-Scheme", "X-Forwarded", "X_Forwarded_For", "X-Forwarded_For", "X-Real-IP", "X_Real_IP",
-        "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Client-IP", "Fastly-Client-IP", "X-Cluster-Client-IP",
-        "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "X-Envoy-External-Address", "X-Original-URL",
-        "X-Original-URI", "X-Original-Host", "X-Rewrite-URL", "X-Override-URL", "X_Rewrite_URL",
-        "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override", "X-Host",
-        "X-Url-Scheme", "Front-End-Https", "X-Request-Id", "X_Request_Id", "Traceparent", "Tracestate",
-        "Content_Length", "Transfer_Encoding", "Content_Type", "content.length",
+        "Usher-Visitor",
+        "Usher-Room",
+        "Usher-Ticket",
+        "Usher-Token",
+        "Usher-Session",
+        "Usher-Anything",
+        "usher_visitor",
+        "Usher_Ticket",
+        "usher.visitor",
+        "USHER-VISITOR",
+        "Forwarded",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Port",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Server",
+        "X-Forwarded-Scheme",
+        "X-Forwarded",
+        "X_Forwarded_For",
+        "X-Forwarded_For",
+        "X-Real-IP",
+        "X_Real_IP",
+        "X-Client-IP",
+        "True-Client-IP",
+        "CF-Connecting-IP",
+        "Client-IP",
+        "Fastly-Client-IP",
+        "X-Cluster-Client-IP",
+        "X-Originating-IP",
+        "X-Remote-IP",
+        "X-Remote-Addr",
+        "X-Envoy-External-Address",
+        "X-Original-URL",
+        "X-Original-URI",
+        "X-Original-Host",
+        "X-Rewrite-URL",
+        "X-Override-URL",
+        "X_Rewrite_URL",
+        "X-HTTP-Method-Override",
+        "X-HTTP-Method",
+        "X-Method-Override",
+        "x_http_method_override",
+        "X-Host",
+        "X-Url-Scheme",
+        "Front-End-Https",
+        "X-Request-Id",
+        "X_Request_Id",
+        "Traceparent",
+        "Tracestate",
+        "Content_Length",
+        "Transfer_Encoding",
+        "Content_Type",
+        "content.length",
     ];
     for name in forged {
         let map = forwarded_by(&ADMITTED, &[(name, "forged-value")]);
@@ -112,15 +159,26 @@ fn forged_fields_never_reach_the_upstream() {
 #[test]
 fn hop_by_hop_fields_end_here() {
     for name in [
-        "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Proxy-Authenticate", "Proxy-Anything",
-        "Transfer-Encoding", "Upgrade", "TE", "HTTP2-Settings", "Expect", "keep_alive", "Proxy_Connection",
+        "Connection",
+        "Keep-Alive",
+        "Proxy-Connection",
+        "Proxy-Authorization",
+        "Proxy-Authenticate",
+        "Proxy-Anything",
+        "Transfer-Encoding",
+        "Upgrade",
+        "TE",
+        "HTTP2-Settings",
+        "Expect",
+        "keep_alive",
+        "Proxy_Connection",
     ] {
         assert_eq!(passed(&[(name, "x-value")]), [], "{name}");
     }
-    assert_eq!(passed(&[("Connection", "x-one, X-Two"), ("x-one", "1"), ("x-two", "2"), ("x-three", "3")]), [(
-        "x-three".to_owned(),
-        "3".to_owned()
-    )]);
+    assert_eq!(
+        passed(&[("Connection", "x-one, X-Two"), ("x-one", "1"), ("x-two", "2"), ("x-three", "3")]),
+        [("x-three".to_owned(), "3".to_owned())]
+    );
     assert_eq!(passed(&[("Connection", "x-one"), ("Connection", "x-two"), ("x-one", "1"), ("x-two", "2")]), []);
 }
 
@@ -133,8 +191,14 @@ fn a_client_cannot_name_our_fields_away() {
         assert!(map.contains_key(name), "{name} was removed");
     }
     assert_eq!(map["usher-visitor"], "v-1");
-    let map = forwarded_by(&ADMITTED, &[("Connection", "host, content-length, close"), ("host", "h"), ("content-length", "3")]);
-    assert_eq!((&map["host"], &map["content-length"]), (&HeaderValue::from_static("h"), &HeaderValue::from_static("3")));
+    let map = forwarded_by(
+        &ADMITTED,
+        &[("Connection", "host, content-length, close"), ("host", "h"), ("content-length", "3")],
+    );
+    assert_eq!(
+        (&map["host"], &map["content-length"]),
+        (&HeaderValue::from_static("h"), &HeaderValue::from_static("3"))
+    );
 }
 
 /// Trailers pass, so the wish for them does; other codings of `TE` do not.
@@ -169,7 +233,11 @@ fn only_our_cookies_are_removed() {
         ("; usher-queue-r=1 ;", None),
     ] {
         let expected = kept.map(str::to_owned);
-        assert!(cookie(sent) == expected || kept.is_none() && cookie(sent).as_deref() == Some(";"), "{sent}: {:?}", cookie(sent));
+        assert!(
+            cookie(sent) == expected || kept.is_none() && cookie(sent).as_deref() == Some(";"),
+            "{sent}: {:?}",
+            cookie(sent)
+        );
     }
     let map = forwarded_by(&ADMITTED, &[("cookie", "usher-queue-r=1"), ("cookie", "b=2")]);
     assert_eq!(map.get_all("cookie").iter().collect::<Vec<_>>(), ["b=2"]);
@@ -215,9 +283,8 @@ fn nobody_in_particular_stays_nobody() {
 /// IPv6 clients are quoted as RFC 7239 asks, mapped IPv4 addresses shown as what they are.
 #[test]
 fn client_addresses_are_written_as_the_rfc_asks() {
-    let fields = |ip: &str| {
-        ForwardedFields::new(ip.parse().unwrap(), Scheme::Http, &HeaderValue::from_static("h:8080"))
-    };
+    let fields =
+        |ip: &str| ForwardedFields::new(ip.parse().unwrap(), Scheme::Http, &HeaderValue::from_static("h:8080"));
     assert_eq!(fields("2001:db8::1").forwarded, "for=\"[2001:db8::1]\";proto=http;host=\"h:8080\"");
     assert_eq!(fields("2001:db8::1").x_forwarded_for, "2001:db8::1");
     assert_eq!(fields("::ffff:192.0.2.1").x_forwarded_for, "192.0.2.1");
@@ -252,9 +319,16 @@ fn the_session_signal_is_read_and_removed() {
     ] {
         let mut fields: Vec<_> = sent.iter().map(|value| ("usher-session", *value)).collect();
         fields.extend([
-            ("usher-ticket", "forged"), ("connection", "x-hop, keep-alive"), ("x-hop", "1"), ("keep-alive", "timeout=5"),
-            ("transfer-encoding", "chunked"), ("upgrade", "h2c"), ("content-type", "text/plain"),
-            ("set-cookie", "a=1"), ("set-cookie", "b=2"), ("x-request-id", "theirs"),
+            ("usher-ticket", "forged"),
+            ("connection", "x-hop, keep-alive"),
+            ("x-hop", "1"),
+            ("keep-alive", "timeout=5"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("content-type", "text/plain"),
+            ("set-cookie", "a=1"),
+            ("set-cookie", "b=2"),
+            ("x-request-id", "theirs"),
         ]);
         let mut map = headers(&fields);
         assert_eq!(from_upstream(&mut map), expected, "{sent:?}");
@@ -268,9 +342,18 @@ fn the_session_signal_is_read_and_removed() {
 #[test]
 fn other_fields_pass_unchanged() {
     let sent = [
-        ("host", "h"), ("user-agent", "test/1"), ("accept", "text/html"), ("accept", "*/*"), ("x-custom_field", "kept"),
-        ("authorization", "Bearer x"), ("idempotency-key", "k"), ("content-type", "application/json"),
-        ("if-none-match", "\"e\""), ("trailer", "x-sum"), ("via", "1.1 cdn"), ("x-usher-like", "kept"),
+        ("host", "h"),
+        ("user-agent", "test/1"),
+        ("accept", "text/html"),
+        ("accept", "*/*"),
+        ("x-custom_field", "kept"),
+        ("authorization", "Bearer x"),
+        ("idempotency-key", "k"),
+        ("content-type", "application/json"),
+        ("if-none-match", "\"e\""),
+        ("trailer", "x-sum"),
+        ("via", "1.1 cdn"),
+        ("x-usher-like", "kept"),
     ];
     let expected: Vec<_> = sent.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     assert_eq!(passed(&sent), expected);

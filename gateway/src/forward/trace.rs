@@ -89,7 +89,8 @@ fn ascii(text: &[u8]) -> HeaderValue {
 }
 
 fn is_request_id(id: &[u8]) -> bool {
-    (1..=MAX_REQUEST_ID).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte))
+    (1..=MAX_REQUEST_ID).contains(&id.len())
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte))
 }
 
 /// Version 00, lower-case hex, no part all zero (W3C Trace Context, 3.2).

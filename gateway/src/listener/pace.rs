@@ -69,8 +69,7 @@ pub(super) fn millis(span: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    const PACE: Pace =
-        Pace { stall: Duration::from_secs(10), grace: Duration::from_secs(15), bytes_per_second: 1_000 };
+    const PACE: Pace = Pace { stall: Duration::from_secs(10), grace: Duration::from_secs(15), bytes_per_second: 1_000 };
 
     /// A peer that sends nothing is cut after the stall, and not before.
     #[test]

@@ -129,7 +129,11 @@ impl HttpMetrics {
                 "Connections refused or cut by a limit.",
                 &["listener", "reason"],
             ),
-            aborts: counter("usher_client_aborts_total", "Clients that left before their answer.", &["listener", "phase"]),
+            aborts: counter(
+                "usher_client_aborts_total",
+                "Clients that left before their answer.",
+                &["listener", "phase"],
+            ),
         }
     }
 

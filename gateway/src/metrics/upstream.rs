@@ -44,7 +44,10 @@ impl UpstreamMetrics {
                 "Connections closed because the client left in mid-exchange.",
                 &["upstream"],
             ),
-            pool_wait: histogram("usher_upstream_pool_wait_seconds", "Waiting for a connection, where one had to wait."),
+            pool_wait: histogram(
+                "usher_upstream_pool_wait_seconds",
+                "Waiting for a connection, where one had to wait.",
+            ),
             up: gauge("usher_upstream_up", "1 unless no endpoint accepted the last connection.", &["upstream"]),
         }
     }

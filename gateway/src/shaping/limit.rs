@@ -10,9 +10,9 @@ use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::{Quota, RateLimiter};
 
+use super::Limited;
 use super::key::Keys;
 use super::table::Table;
-use super::Limited;
 
 /// Keys tracked by default: 64 bytes each, 4 MiB per limit, and more clients than send requests at once.
 pub const DEFAULT_TRACKED_KEYS: usize = 65_536;

@@ -129,8 +129,18 @@ mod tests {
         assert_eq!(shown("http://booking.internal").unwrap(), "booking.internal:80");
         assert_eq!(shown("http://[::1]:8090/").unwrap(), "[::1]:8090");
         assert_eq!(shown("http://[::1]").unwrap(), "[::1]:80");
-        for bad in ["127.0.0.1:8090", "https://h:1", "http://", "http://h:0", "http://h:99999", "http://h:1/path", "http://u@h:1", "http://h:1?q", "http://h:", ""]
-        {
+        for bad in [
+            "127.0.0.1:8090",
+            "https://h:1",
+            "http://",
+            "http://h:0",
+            "http://h:99999",
+            "http://h:1/path",
+            "http://u@h:1",
+            "http://h:1?q",
+            "http://h:",
+            "",
+        ] {
             assert!(shown(bad).is_err(), "{bad}");
         }
     }

@@ -88,7 +88,10 @@ impl Pool {
         answer
     }
 
-    async fn attempt(self: &Rc<Self>, mut request: Request<RequestBody>) -> Result<Response<UpstreamBody>, UpstreamError> {
+    async fn attempt(
+        self: &Rc<Self>,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
         *request.version_mut() = Version::HTTP_11;
         let began = clock::monotonic();
         let mut connection = self.check_out(began).await?;
@@ -151,7 +154,11 @@ impl Pool {
         let only = self.upstream.endpoints.len() == 1;
         let mut idle = self.idle.borrow_mut();
         loop {
-            let at = if only { idle.len().checked_sub(1)? } else { idle.iter().rposition(|idle| idle.connection.endpoint == wanted)? };
+            let at = if only {
+                idle.len().checked_sub(1)?
+            } else {
+                idle.iter().rposition(|idle| idle.connection.endpoint == wanted)?
+            };
             let Idle { mut connection, since } = idle.remove(at);
             self.upstream.metrics.idle.dec();
             let young = now.duration_since(since) < self.upstream.settings.idle_timeout;

@@ -116,7 +116,8 @@ impl Upstream {
             return 0;
         }
         let now_ms = self.now_ms(now);
-        let mut open = (0..count).map(|step| (turn + step) % count).filter(|at| !self.endpoints[*at].is_passed_over(now_ms));
+        let mut open =
+            (0..count).map(|step| (turn + step) % count).filter(|at| !self.endpoints[*at].is_passed_over(now_ms));
         let first = open.next().unwrap_or(turn % count);
         let busy = |at: usize| self.endpoints[at].busy.load(Ordering::Relaxed);
         match open.next() {
