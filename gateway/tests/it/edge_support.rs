@@ -13,8 +13,8 @@ use gateway::body::{BodyError, RequestBody, ResponseBody};
 use gateway::entropy;
 use gateway::forward::{self, ForwardFacts, RequestTrace, Scheme};
 use gateway::listener::{
-    Capacity, ClientConnection, DrainReport, Handler, IdleClass, ListenerLimits, ListenerSettings, Reply, RequestKind,
-    bind, serve,
+    AbortPhase, Capacity, ClientConnection, DrainReport, Handler, IdleClass, ListenerLimits, ListenerSettings, Reply,
+    RequestKind, bind, serve,
 };
 use gateway::metrics::Metrics;
 use gateway::problem::{Problem, ProblemKind};
@@ -86,6 +86,7 @@ impl Proxy {
             ticket: None,
             trace: &trace,
         };
+        client.reached(AbortPhase::Upstream);
         forward::to_upstream(request.headers_mut(), &facts);
         match pool.send(request).await {
             Ok(mut response) => {

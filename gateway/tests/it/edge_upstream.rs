@@ -374,7 +374,7 @@ fn a_client_that_leaves_frees_the_upstream() {
     eventually("the upstream sees the end", || upstream.open.load(Ordering::SeqCst) == 0);
     eventually("the place is free", || gateway.open_upstream_connections() == 0);
     gateway.expect_count("usher_upstream_abandoned_total{upstream=\"booking\"} 1");
-    gateway.expect_count("usher_client_aborts_total{listener=\"public\",phase=\"upstream\"} 0");
+    gateway.expect_count("usher_client_aborts_total{listener=\"public\",phase=\"upstream\"} 1");
 }
 
 /// The same while the answer's body is on its way.
