@@ -27,7 +27,7 @@ pub use self::client::{ClientConnection, IdleClass};
 pub use self::limits::ListenerLimits;
 pub use self::serve::{DrainReport, ListenerSettings, serve};
 use crate::body::{RequestBody, ResponseBody};
-pub use crate::metrics::RequestKind;
+pub use crate::metrics::{AbortPhase, RequestKind};
 
 /// What answers requests. One per core; its futures stay on that core.
 pub trait Handler: 'static {

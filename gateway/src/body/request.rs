@@ -80,11 +80,6 @@ impl RequestBody {
         }
         Ok(whole.freeze())
     }
-
-    /// The connection it comes over, while there is something to come.
-    pub(crate) fn client(&self) -> Option<&ClientConnection> {
-        self.source.as_ref().map(|source| &*source.client)
-    }
 }
 
 impl Body for RequestBody {

@@ -101,8 +101,9 @@ impl ClientConnection {
         self.idle_class.set(class);
     }
 
-    /// How far the request is, should its client leave now.
-    pub(crate) fn reached(&self, phase: AbortPhase) {
+    /// How far the request is, for the count should its client leave now. Handlers say
+    /// [`AbortPhase::Upstream`] before they ask the upstream.
+    pub fn reached(&self, phase: AbortPhase) {
         self.abort_phase.set(phase);
     }
 
@@ -295,6 +296,11 @@ impl ClientConnection {
     /// Whether the client may be in the middle of sending something nobody will read.
     pub(super) fn left_unread(&self) -> bool {
         self.left_unread.get()
+    }
+
+    /// Whether the answer under way is the connection's last, so that it should say so.
+    pub(super) fn answers_last(&self) -> bool {
+        self.left_unread.get() || self.watch.draining_ms().is_some()
     }
 
     /// Whether bytes of an answer wait for the client.

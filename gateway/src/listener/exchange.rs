@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -28,9 +28,12 @@ pub(super) async fn answer<H: Handler>(
     let has_body = !request.body().is_end_stream();
     let expects_continue = has_body && request.headers().contains_key(header::EXPECT);
     let request = request.map(|incoming| RequestBody::incoming(incoming, &client, limit));
-    let reply = handler.handle(request, &client).await;
+    let mut reply = handler.handle(request, &client).await;
     if has_body {
         client.settle_leftover(expects_continue);
+    }
+    if client.answers_last() {
+        reply.response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     exchange.answered(reply.kind, reply.response.status(), reply.response.body());
     Ok(reply.response.map(|body| Served { body, exchange }))

@@ -20,7 +20,6 @@ use super::wait::Waiters;
 use super::{ErrorReason, UpstreamError};
 use crate::body::RequestBody;
 use crate::clock::{self, Instant};
-use crate::metrics::AbortPhase;
 
 /// How often idle connections are looked after: closed ones noticed, old ones closed.
 const IDLE_CHECK: Duration = Duration::from_secs(1);
@@ -75,9 +74,6 @@ impl Pool {
     /// # Errors
     /// [`UpstreamError`]; each is counted by its label.
     pub async fn send(self: &Rc<Self>, request: Request<RequestBody>) -> Result<Response<UpstreamBody>, UpstreamError> {
-        if let Some(client) = request.body().client() {
-            client.reached(AbortPhase::Upstream);
-        }
         let answer = self.attempt(request).await;
         if let Err(error) = &answer {
             self.upstream.metrics.failed(error.reason());

@@ -5,5 +5,8 @@ mod canonical;
 mod client_addr;
 mod config;
 mod credentials;
+mod edge_listener;
+mod edge_support;
+mod edge_upstream;
 mod page;
 mod route;
