@@ -40,7 +40,7 @@ pub async fn answer(
             (RequestKind::Join, join(worker, room, client, request, now).await)
         }
         Reserved::Leave(room) if method == Method::POST => {
-            (RequestKind::Leave, leave(worker, room, &request, now).await)
+            (RequestKind::Leave, leave(worker, room, client, &request, now).await)
         }
         Reserved::State(room) if reads(&method) => (RequestKind::Room, state(worker, room, now)),
         Reserved::Jwks if reads(&method) => (RequestKind::Room, jwks(worker)),
@@ -215,9 +215,13 @@ impl PollQuery {
 async fn leave(
     worker: &Worker,
     room: RoomIndex,
+    client: ClientAddr,
     request: &Request<RequestBody>,
     now: Instant,
 ) -> Response<ResponseBody> {
+    if let Err(limited) = worker.shape(room, client, None, now) {
+        return respond::limited(&limited).into_response();
+    }
     let headers = request.headers();
     let cookies = worker.cookies(room);
     at_desk!(worker, room, now, |desk| {

@@ -8,10 +8,7 @@ use crate::world::World;
 
 /// One block of one price each: 7,000 in front on both sides, 5,000 in the middle.
 fn two_prices() -> Seed {
-    Seed {
-        tiers: vec![("front".into(), 7_000), ("side".into(), 5_000)],
-        ..Seed::concert("concert", 40)
-    }
+    Seed { tiers: vec![("front".into(), 7_000), ("side".into(), 5_000)], ..Seed::concert("concert", 40) }
 }
 
 /// B8: a balance of 10,000, payments of 7,000 and 5,000 at once: exactly one succeeds, the other is told what is there
@@ -103,11 +100,19 @@ async fn transfers_explain_the_balance() {
     world.clock.advance(std::time::Duration::from_secs(1));
     customer.buy("a", &["B-1-1"]).await;
     let transfers = customer.get("/v1/accounts/me/transfers").await.expect(200).body;
-    let shown: Vec<_> = transfers["transfers"].as_array().unwrap().iter().map(|t| (&t["kind"], &t["amount"]["amount"], &t["balance"]["amount"])).collect();
-    assert_eq!(shown, [
-        (&json!("payment"), &json!(-165_000), &json!(835_000)),
-        (&json!("grant"), &json!(1_000_000), &json!(1_000_000)),
-    ]);
+    let shown: Vec<_> = transfers["transfers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| (&t["kind"], &t["amount"]["amount"], &t["balance"]["amount"]))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (&json!("payment"), &json!(-165_000), &json!(835_000)),
+            (&json!("grant"), &json!(1_000_000), &json!(1_000_000)),
+        ]
+    );
     world.is_consistent().await;
 }
 
