@@ -67,7 +67,7 @@ impl Watch {
         all
     }
 
-    /// Looks every [`INTERVAL`] until dropped.
+    /// Looks four times a second until dropped.
     pub async fn keep_looking(&self, clock: &Clock) {
         loop {
             let next = clock.now() + INTERVAL;

@@ -57,8 +57,12 @@ fn an_honest_sale_passes() {
     assert_eq!(run.output.status.code(), Some(0), "{}", run.text());
     assert_eq!(run.report["seats_sold"], SEATS);
     assert_eq!(run.fake.shop.lock().unwrap().paid.iter().map(|(_, units)| units.len()).sum::<usize>(), SEATS);
-    assert_eq!(run.report["highest_gauge"].as_f64(), Some(LIMIT as f64), "the line must have been at work");
-    assert!(run.report["highest_cohort"].as_u64().unwrap() >= LIMIT as u64 / 2);
+    // Looks are a quarter of a second apart and may miss the fullest moment.
+    let half_full_or_more = LIMIT as f64 / 2.0..=LIMIT as f64;
+    for figure in ["highest_gauge", "highest_cohort"] {
+        let seen = run.report[figure].as_f64().unwrap();
+        assert!(half_full_or_more.contains(&seen), "the line must have been at work: {figure} {seen}");
+    }
     let outcomes = run.report["outcomes"].as_object().unwrap();
     assert_eq!(outcomes.values().filter_map(Value::as_u64).sum::<u64>(), 80);
     for outcome in ["bought", "told sold out", "left the line"] {
