@@ -170,7 +170,15 @@ impl<'a> Desk<'a> {
     /// The room for somebody who is not in it.
     pub fn room_state(&self) -> PositionDocument<'a> {
         let ahead = self.snapshot.mirror.line.waiting();
-        PositionDocument { position: None, joined_at: None, ..*self.waiting(ahead, Timestamp::ZERO) }
+        let summary = &self.snapshot.mirror.summary;
+        let mut document = *self.waiting(ahead, Timestamp::ZERO);
+        document.position = None;
+        document.joined_at = None;
+        document.line_length = summary.line_length;
+        if document.state != State::Closed && summary.line_length >= summary.limits.max_line_length {
+            document.state = State::Full;
+        }
+        document
     }
 
     fn ahead(&self, place: Place) -> u32 {

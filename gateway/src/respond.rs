@@ -79,7 +79,7 @@ pub fn refusal(worker: &Worker, problem: Problem, wants: Wants) -> Response<Resp
     let view = ErrorView { status: status.as_u16(), retry_after_seconds: retry, message: None };
     match worker.shared.pages.error(language, &view) {
         Ok(html) => {
-            let mut response = page(worker, status, html);
+            let mut response = page(worker, status, language, html);
             if let Some(seconds) = retry {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
@@ -160,7 +160,7 @@ fn placeless(
         entry,
     };
     match worker.shared.pages.waiting(language, &view) {
-        Ok(html) => page(worker, status, html),
+        Ok(html) => page(worker, status, language, html),
         Err(error) => {
             tracing::error!(%error, "the page cannot be rendered");
             empty(status)
@@ -185,6 +185,7 @@ fn waiting_page(
             State::Waiting | State::Ended => PageState::Waiting,
             State::Called | State::Admitted => PageState::Called,
             State::Paused => PageState::Paused,
+            State::Full => PageState::Full,
             State::Closed => PageState::Closed,
         },
         position: document.position,
@@ -203,7 +204,7 @@ fn waiting_page(
         entry: "",
     };
     match worker.shared.pages.waiting(language, &view) {
-        Ok(html) => page(worker, front.queueing_status, html),
+        Ok(html) => page(worker, front.queueing_status, language, html),
         Err(error) => {
             tracing::error!(%error, "the waiting page cannot be rendered");
             json(front.queueing_status, document)
@@ -211,11 +212,12 @@ fn waiting_page(
     }
 }
 
-fn page(worker: &Worker, status: StatusCode, html: String) -> Response<ResponseBody> {
+fn page(worker: &Worker, status: StatusCode, language: Language, html: String) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::full(html));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HTML);
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     headers.insert(header::VARY, VARY);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -22,23 +22,10 @@ pub enum State {
     Ended,
     /// An operator stopped the calls.
     Paused,
+    /// The line has its greatest length; said of the room, not of anyone in it.
+    Full,
     /// The room is closed.
     Closed,
-}
-
-impl State {
-    /// The word in documents.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lobby => "lobby",
-            Self::Waiting => "waiting",
-            Self::Called => "called",
-            Self::Admitted => "admitted",
-            Self::Ended => "ended",
-            Self::Paused => "paused",
-            Self::Closed => "closed",
-        }
-    }
 }
 
 /// Why a position is higher than the one shown before.
