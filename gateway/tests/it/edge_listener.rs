@@ -1,6 +1,6 @@
 //! The public side under slow, rude and hostile clients.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use gateway::clock::monotonic;
@@ -128,7 +128,7 @@ fn a_client_that_never_reads_is_cut() {
     client.send("GET /huge HTTP/1.1\r\nhost: h\r\n\r\n");
     gateway.expect_count("usher_connections_rejected_total{listener=\"public\",reason=\"write\"} 1");
     gateway.expect_count("usher_connections_open{listener=\"public\",protocol=\"http1\"} 0");
-    assert_eq!(gateway.capacity.open(), 0);
+    eventually("its place is free", || gateway.capacity.open() == 0);
     gateway.expect_count("usher_client_aborts_total{listener=\"public\",phase=\"body\"} 0");
 }
 
@@ -169,7 +169,8 @@ fn a_body_beyond_the_bound_closes_after_the_answer() {
         let smuggled = "GET /smuggled HTTP/1.1\r\nhost: h\r\n\r\n";
         let _ = client.stream.get_mut().write_all(smuggled.repeat(5_000).as_bytes());
         assert_eq!(client.answer().text(), "own");
-        client.until_closed();
+        // An orderly end: a reset could overtake the answer on other systems.
+        assert_eq!(client.stream.read(&mut [0; 1]).unwrap(), 0);
         assert_eq!(*gateway.probe.seen.lock().unwrap(), ["POST /own"]);
     }
 }
@@ -247,7 +248,7 @@ fn a_client_that_leaves_is_counted() {
     drop(client);
     gateway.expect_count("usher_client_aborts_total{listener=\"public\",phase=\"waiting\"} 1");
     gateway.expect_count("usher_http_requests_in_flight{listener=\"public\"} 0");
-    assert_eq!(gateway.capacity.open(), 0);
+    eventually("its place is free", || gateway.capacity.open() == 0);
 }
 
 /// A drain lets what is in flight finish and tells the client to go, closes what is idle, and takes nothing new (N30).

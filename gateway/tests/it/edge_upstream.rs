@@ -293,10 +293,8 @@ fn the_cap_holds_under_a_crowd() {
             assert_eq!(client.answer().status, 200);
         }
     }
-    assert!(
-        upstream.most_open.load(Ordering::SeqCst) <= CAP + CAP,
-        "the upstream notices ends late, but not this late"
-    );
+    // Connections move between cores now and then, but most requests find one that is open.
+    assert!(upstream.accepted.load(Ordering::SeqCst) < 500, "{:?}", upstream.accepted);
     assert!(gateway.open_upstream_connections() <= CAP);
     assert_eq!(upstream.seen().len(), 1_500);
     gateway.expect_count("usher_upstream_connections{state=\"waiting\",upstream=\"booking\"} 0");
