@@ -468,3 +468,37 @@ fn answers_reach_whom_they_belong_to() {
         }
     }
 }
+
+/// Answers that have no body keep their fields and leave the connection in step.
+#[test]
+fn answers_without_body_pass() {
+    let upstream = FakeUpstream::start(|mut served, _| {
+        while let Some((head, _)) = served.request() {
+            match head.split(' ').nth(1).unwrap() {
+                "/304" => served.send("HTTP/1.1 304 Not Modified\r\netag: \"e\"\r\ncontent-length: 7\r\n\r\n"),
+                "/204" => served.send("HTTP/1.1 204 No Content\r\n\r\n"),
+                "/hints" => served
+                    .send("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"),
+                "/old" => return served.send("HTTP/1.0 200 OK\r\n\r\nuntil the end"),
+                _ => served.send("HTTP/1.1 200 OK\r\ncontent-length: 1234\r\n\r\n"),
+            }
+        }
+    });
+    let gateway = Gateway::before(&[upstream.address], roomy());
+    let mut client = gateway.client();
+    client.send("HEAD /x HTTP/1.1\r\nhost: h\r\n\r\nGET /204 HTTP/1.1\r\nhost: h\r\n\r\n");
+    let mut wire = [0; 1024];
+    let mut read = 0;
+    while !wire[..read].windows(14).any(|at| at == b"204 No Content") {
+        read += std::io::Read::read(&mut client.stream, &mut wire[read..]).unwrap();
+    }
+    let head = String::from_utf8_lossy(&wire[..read]).into_owned();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("content-length: 1234\r\n"), "{head}");
+    let mut client = gateway.client();
+    let answer = client.get("/304");
+    assert_eq!((answer.status, answer.has("etag: \"e\"")), (304, true), "{answer:?}");
+    assert_eq!(client.get("/204").status, 204);
+    assert_eq!(client.get("/hints").text(), "ok");
+    assert_eq!(upstream.accepted.load(Ordering::SeqCst), 1);
+    assert_eq!(client.get("/old").text(), "until the end");
+}
