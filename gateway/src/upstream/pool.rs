@@ -97,7 +97,10 @@ impl Pool {
             connection.timer.arm(clock::monotonic() + self.upstream.settings.response_timeout);
             let busy = Busy::begin(self, connection.endpoint);
             match exchange(&mut connection, request).await {
-                Ok(answer) => {
+                Ok(mut answer) => {
+                    // The version is the connection's, not the message's: an old upstream must not make the client's
+                    // answer an old one.
+                    *answer.version_mut() = Version::HTTP_11;
                     self.upstream.metrics.answered(answer.status(), clock::monotonic().duration_since(began));
                     connection.is_reused = true;
                     return Ok(answer.map(|incoming| UpstreamBody::new(incoming, connection, Rc::clone(self), busy)));

@@ -1,8 +1,9 @@
 //! The public side under slow, rude and hostile clients.
 
-use std::io::Write as _;
-use std::time::{Duration, Instant};
+use std::io::{Read as _, Write as _};
+use std::time::Duration;
 
+use gateway::clock::monotonic;
 use gateway::listener::ListenerLimits;
 use gateway::upstream::UpstreamSettings;
 
@@ -25,7 +26,7 @@ fn pipelined_requests_are_answered_in_order() {
 #[test]
 fn a_silent_connection_is_closed() {
     let gateway = Gateway::alone(ListenerLimits { first_byte: SHORT, ..quick_limits() });
-    let began = Instant::now();
+    let began = monotonic();
     let mut client = gateway.client();
     assert_eq!(client.until_closed(), b"");
     assert!(began.elapsed() >= SHORT - Duration::from_millis(20), "closed too early");
@@ -127,7 +128,7 @@ fn a_client_that_never_reads_is_cut() {
     client.send("GET /huge HTTP/1.1\r\nhost: h\r\n\r\n");
     gateway.expect_count("usher_connections_rejected_total{listener=\"public\",reason=\"write\"} 1");
     gateway.expect_count("usher_connections_open{listener=\"public\",protocol=\"http1\"} 0");
-    assert_eq!(gateway.capacity.open(), 0);
+    eventually("its place is free", || gateway.capacity.open() == 0);
     gateway.expect_count("usher_client_aborts_total{listener=\"public\",phase=\"body\"} 0");
 }
 
@@ -168,7 +169,10 @@ fn a_body_beyond_the_bound_closes_after_the_answer() {
         let smuggled = "GET /smuggled HTTP/1.1\r\nhost: h\r\n\r\n";
         let _ = client.stream.get_mut().write_all(smuggled.repeat(5_000).as_bytes());
         assert_eq!(client.answer().text(), "own");
-        client.until_closed();
+        // An orderly end: a reset could overtake the answer. The gateway reads on for a moment, so no reset follows.
+        assert_eq!(client.stream.read(&mut [0; 1]).unwrap(), 0);
+        client.send("more");
+        assert!(client.stream.get_ref().take_error().unwrap().is_none());
         assert_eq!(*gateway.probe.seen.lock().unwrap(), ["POST /own"]);
     }
 }
@@ -196,7 +200,7 @@ fn an_unread_body_that_never_comes_is_given_up() {
     let mut client = gateway.client();
     client.send("POST /own HTTP/1.1\r\nhost: h\r\ncontent-length: 10\r\n\r\n");
     assert_eq!(client.answer().text(), "own");
-    let began = Instant::now();
+    let began = monotonic();
     client.until_closed();
     assert!(began.elapsed() < PATIENCE / 2);
 }
@@ -246,7 +250,7 @@ fn a_client_that_leaves_is_counted() {
     drop(client);
     gateway.expect_count("usher_client_aborts_total{listener=\"public\",phase=\"waiting\"} 1");
     gateway.expect_count("usher_http_requests_in_flight{listener=\"public\"} 0");
-    assert_eq!(gateway.capacity.open(), 0);
+    eventually("its place is free", || gateway.capacity.open() == 0);
 }
 
 /// A drain lets what is in flight finish and tells the client to go, closes what is idle, and takes nothing new (N30).

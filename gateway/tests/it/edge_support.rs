@@ -7,9 +7,10 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gateway::body::{BodyError, RequestBody, ResponseBody};
+use gateway::clock::monotonic;
 use gateway::entropy;
 use gateway::forward::{self, ForwardFacts, RequestTrace, Scheme};
 use gateway::listener::{
@@ -27,7 +28,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until `condition` holds.
 pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let began = Instant::now();
+    let began = monotonic();
     while !condition() {
         assert!(began.elapsed() < PATIENCE, "{what} did not come true");
         std::thread::park_timeout(Duration::from_millis(1));

@@ -2,8 +2,9 @@
 
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use gateway::clock::monotonic;
 use gateway::upstream::UpstreamSettings;
 
 use crate::edge_support::{Client, FakeUpstream, Gateway, eventually, nobody, quick_limits};
@@ -139,7 +140,7 @@ fn a_hanging_upstream_is_504() {
         served.until_closed();
     });
     let gateway = Gateway::before(&[upstream.address], UpstreamSettings { response_timeout: SHORT, ..roomy() });
-    let began = Instant::now();
+    let began = monotonic();
     let answer = gateway.client().get("/x");
     assert_eq!(answer.status, 504);
     assert!(began.elapsed() >= SHORT);
@@ -292,10 +293,8 @@ fn the_cap_holds_under_a_crowd() {
             assert_eq!(client.answer().status, 200);
         }
     }
-    assert!(
-        upstream.most_open.load(Ordering::SeqCst) <= CAP + CAP,
-        "the upstream notices ends late, but not this late"
-    );
+    // Connections move between cores now and then, but most requests find one that is open.
+    assert!(upstream.accepted.load(Ordering::SeqCst) < 500, "{:?}", upstream.accepted);
     assert!(gateway.open_upstream_connections() <= CAP);
     assert_eq!(upstream.seen().len(), 1_500);
     gateway.expect_count("usher_upstream_connections{state=\"waiting\",upstream=\"booking\"} 0");
@@ -331,7 +330,7 @@ fn a_full_pool_is_503() {
     let mut holder = gateway.client();
     holder.send("GET /x HTTP/1.1\r\nhost: h\r\n\r\n");
     gateway.expect_count("usher_upstream_connections{state=\"active\",upstream=\"booking\"} 1");
-    let began = Instant::now();
+    let began = monotonic();
     let mut waiting = gateway.client();
     waiting.send("GET /x HTTP/1.1\r\nhost: h\r\n\r\n");
     gateway.expect_count("usher_upstream_connections{state=\"waiting\",upstream=\"booking\"} 1");
@@ -468,4 +467,38 @@ fn answers_reach_whom_they_belong_to() {
             }
         }
     }
+}
+
+/// Answers that have no body keep their fields and leave the connection in step.
+#[test]
+fn answers_without_body_pass() {
+    let upstream = FakeUpstream::start(|mut served, _| {
+        while let Some((head, _)) = served.request() {
+            match head.split(' ').nth(1).unwrap() {
+                "/304" => served.send("HTTP/1.1 304 Not Modified\r\netag: \"e\"\r\ncontent-length: 7\r\n\r\n"),
+                "/204" => served.send("HTTP/1.1 204 No Content\r\n\r\n"),
+                "/hints" => served
+                    .send("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"),
+                "/old" => return served.send("HTTP/1.0 200 OK\r\n\r\nuntil the end"),
+                _ => served.send("HTTP/1.1 200 OK\r\ncontent-length: 1234\r\n\r\n"),
+            }
+        }
+    });
+    let gateway = Gateway::before(&[upstream.address], roomy());
+    let mut client = gateway.client();
+    client.send("HEAD /x HTTP/1.1\r\nhost: h\r\n\r\nGET /204 HTTP/1.1\r\nhost: h\r\n\r\n");
+    let mut wire = [0; 1024];
+    let mut read = 0;
+    while !wire[..read].windows(14).any(|at| at == b"204 No Content") {
+        read += std::io::Read::read(&mut client.stream, &mut wire[read..]).unwrap();
+    }
+    let head = String::from_utf8_lossy(&wire[..read]).into_owned();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("content-length: 1234\r\n"), "{head}");
+    let mut client = gateway.client();
+    let answer = client.get("/304");
+    assert_eq!((answer.status, answer.has("etag: \"e\"")), (304, true), "{answer:?}");
+    assert_eq!(client.get("/204").status, 204);
+    assert_eq!(client.get("/hints").text(), "ok");
+    assert_eq!(upstream.accepted.load(Ordering::SeqCst), 1);
+    assert_eq!(client.get("/old").text(), "until the end");
 }
