@@ -45,7 +45,7 @@ pub fn run(config: &Config, loaded: Timestamp) -> anyhow::Result<()> {
     let (sink, writer) = access_log::sink(metrics.log_lines_dropped());
     thread::Builder::new().name("access-log".to_owned()).spawn(move || writer.run())?;
 
-    let shared = Arc::new(workers::shared(config, rooms.clone())?);
+    let shared = Arc::new(workers::shared(config, rooms.clone(), &metrics)?);
     let stop = watch::channel(false);
     let crew = workers::start(config, sockets, &shared, &metrics, &sink, &stop.1)?;
     drop(sink);

@@ -1,6 +1,7 @@
 //! What the gateway counts. Handles are resolved once per listener, upstream or limit, never per request.
 
 pub mod http;
+mod limit;
 mod room;
 mod store;
 pub mod upstream;
@@ -12,6 +13,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder as _, IntCounter, IntGaugeVec, Opts, Registry, TextEncoder};
 
 pub use self::http::{AbortPhase, HttpMetrics, ListenerMetrics, Rejection, RequestKind};
+pub use self::limit::LimitMetrics;
 pub use self::room::{Departure, Outcome, PollResult, RoomMetricFamilies, RoomMetrics};
 pub use self::store::StoreMetrics;
 pub use self::upstream::{UpstreamHandles, UpstreamMetrics};

@@ -16,7 +16,7 @@ use crate::door::{Judgement, Pass};
 use crate::entropy;
 use crate::forward::{self, ForwardFacts, RequestTrace, SessionSignal};
 use crate::listener::{ClientConnection, IdleClass, Reply};
-use crate::metrics::{Departure, Outcome, RequestKind};
+use crate::metrics::{AbortPhase, Departure, Outcome, RequestKind};
 use crate::page::PageState;
 use crate::problem::{Problem, ProblemKind};
 use crate::queue::{Answer, Desk, PositionDocument, State, whole_seconds};
@@ -323,6 +323,7 @@ async fn forwarded(
     if let Some(path) = target.rewritten {
         *request.uri_mut() = Uri::from(path);
     }
+    connection.reached(AbortPhase::Upstream);
     match worker.upstreams[front.upstream].send(request).await {
         Ok(response) => {
             let mut response = response.map(ResponseBody::Upstream);

@@ -16,6 +16,7 @@ use crate::credentials::RoomCookies;
 use crate::door::Door;
 use crate::forward::Scheme;
 use crate::listener::{ClientConnection, Handler, Reply};
+use crate::metrics::LimitMetrics;
 use crate::page::Pages;
 use crate::request_path;
 use crate::room::Room;
@@ -35,6 +36,8 @@ pub struct Shared {
     pub pages: Pages,
     /// Limits on requests.
     pub shaper: Shaper,
+    /// Counts what the limits said.
+    pub limit_metrics: LimitMetrics,
 }
 
 /// A room with what the door needs besides.
@@ -98,7 +101,9 @@ impl Worker {
         let front = self.front(room);
         let keys =
             Keys { client: client.ip(), visitor, room: front.room.id().as_str(), upstream: &front.upstream_name };
-        self.shared.shaper.check(now, &keys)
+        let checked = self.shared.shaper.check(now, &keys);
+        self.shared.limit_metrics.count(checked.as_ref().err().map(|limited| &*limited.limit));
+        checked
     }
 
     /// Whose request it is.

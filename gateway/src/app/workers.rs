@@ -20,7 +20,7 @@ use crate::door::Door;
 use crate::forward::Scheme;
 use crate::keys;
 use crate::listener::{self, Capacity, ListenerLimits, ListenerSettings};
-use crate::metrics::Metrics;
+use crate::metrics::{LimitMetrics, Metrics};
 use crate::page::Pages;
 use crate::room::Room;
 use crate::route::Router;
@@ -45,7 +45,7 @@ pub(super) fn bind(config: &Config) -> anyhow::Result<Sockets> {
 }
 
 /// What all cores read.
-pub(super) fn shared(config: &Config, rooms: Vec<Arc<Room>>) -> anyhow::Result<Shared> {
+pub(super) fn shared(config: &Config, rooms: Vec<Arc<Room>>, metrics: &Metrics) -> anyhow::Result<Shared> {
     let keys = keys::ring(&config.tickets).context("the ticket keys cannot be used")?;
     let fronts = config.rooms.iter().zip(rooms).map(|(room, running)| {
         Ok(RoomFront {
@@ -61,6 +61,7 @@ pub(super) fn shared(config: &Config, rooms: Vec<Arc<Room>>) -> anyhow::Result<S
         router: Router::new(config.rooms.iter().map(config::Room::route)),
         rooms: fronts.collect::<anyhow::Result<_>>()?,
         keys,
+        limit_metrics: LimitMetrics::new(metrics.registry(), config.rate_limits.iter().map(|limit| &*limit.name)),
         pages: Pages::new()?,
         shaper: Shaper::new(config.rate_limits.iter().map(limit).collect(), clock::monotonic())?,
     })
