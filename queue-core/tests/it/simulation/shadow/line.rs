@@ -9,7 +9,7 @@ use super::{At, PlaceFacts, Shadow, Step, broken, require};
 
 impl Shadow {
     pub(super) fn joined(&mut self, visitor: VisitorId, joined: Joined, at: At<'_>) -> Result<(), Violation> {
-        let known = self.known_place(visitor);
+        let known = self.known_place(visitor, at.time);
         let closed = at.limits.closes_at.is_some_and(|closes| at.time >= closes);
         let full = self.waiting() >= at.limits.max_line_length;
         match joined {
@@ -50,10 +50,13 @@ impl Shadow {
         }
     }
 
-    /// The place a visitor has; one that was given up is none.
-    fn known_place(&self, visitor: VisitorId) -> Option<Place> {
+    /// The place a visitor has. One that was given up is none, nor is one whose session is over: a join that was long
+    /// under way then begins anew.
+    fn known_place(&self, visitor: VisitorId, now: Timestamp) -> Option<Place> {
         let place = self.visitors.get(&visitor)?.place?;
-        (!self.place(place.sequence)?.departed).then_some(place)
+        let facts = self.place(place.sequence)?;
+        let over = facts.departed || (facts.session.is_some() && self.ledger.live(visitor, now).is_none());
+        (!over).then_some(place)
     }
 
     fn give(&mut self, visitor: VisitorId, place: Place, now: Timestamp) -> Result<(), Violation> {
