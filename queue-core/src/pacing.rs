@@ -23,8 +23,8 @@ const SLOT: Duration = Duration::from_secs(5);
 /// Observations kept: two minutes, as the field's vendors do; older ones describe another sale.
 const SLOTS: usize = 24;
 
-/// How much faster than measured the line may suddenly move before polls are too rare.
-const HEADROOM: f64 = 2.0;
+/// How much faster than measured a line behind a full cohort may suddenly move before polls are too rare.
+const HEADROOM: f64 = 4.0;
 
 /// Quantile of the standard normal distribution at 0.9.
 const Z90: f64 = 1.2816;
@@ -77,7 +77,10 @@ impl Pace {
     }
 
     /// The measured speed; before three whole observations, what the limits promise, with a wide error.
-    pub fn speed(&self, limits: &Limits, policy: &Policy) -> Speed {
+    ///
+    /// While the `sessions` leave room in the cohort, only the rate bounds the line, however slow it was: paced by what
+    /// was measured, people would sleep through their turns and so keep it slow.
+    pub fn speed(&self, limits: &Limits, policy: &Policy, sessions: u32) -> Speed {
         let by_rate = f64::from(limits.new_users_per_minute.max(1)) / 60.0;
         let promised = promised_speed(limits, policy);
         if self.slots.len() < 3 {
@@ -92,7 +95,9 @@ impl Pace {
             return Speed { mean: promised, error: promised / 2.0, fastest: by_rate };
         }
         let (mean, error) = (mean / seconds, (variance / count).sqrt() / seconds);
-        Speed { mean, error, fastest: by_rate.min(HEADROOM * mean + Z90 * error) }
+        let is_full = u64::from(sessions) * 10 >= u64::from(limits.total_active_users) * 9;
+        let fastest = if is_full { by_rate.min(HEADROOM * mean + Z90 * error) } else { by_rate };
+        Speed { mean, error, fastest }
     }
 }
 
@@ -151,12 +156,12 @@ mod tests {
     fn measures_and_narrows() {
         let policy = policy();
         let mut pace = Pace::default();
-        let unmeasured = pace.speed(policy.limits(), &policy);
+        let unmeasured = pace.speed(policy.limits(), &policy, 0);
         assert!((unmeasured.mean - 200.0 / 300.0).abs() < 1e-9, "a cohort of 200 turns over in 300 s");
         for second in 0..120 {
             pace.note(5, Timestamp::from_secs(1_000 + second));
         }
-        let measured = pace.speed(policy.limits(), &policy);
+        let measured = pace.speed(policy.limits(), &policy, 0);
         assert!((measured.mean - 5.0).abs() < 0.1, "{measured:?}");
         let estimate = measured.estimate(999);
         assert_eq!(estimate.p50, Duration::from_secs(200));
@@ -171,7 +176,7 @@ mod tests {
         for second in 0..600 {
             pace.note(0, Timestamp::from_secs(1_000 + second));
         }
-        let estimate = pace.speed(policy.limits(), &policy).estimate(u32::MAX);
+        let estimate = pace.speed(policy.limits(), &policy, 0).estimate(u32::MAX);
         assert_eq!(estimate.p90, LONGEST_ESTIMATE);
     }
 
@@ -188,7 +193,19 @@ mod tests {
     #[test]
     fn polls_are_paced_by_the_fastest_line() {
         let policy = policy();
-        let speed = Pace::default().speed(policy.limits(), &policy);
+        let speed = Pace::default().speed(policy.limits(), &policy, 0);
         assert_eq!(speed.soonest(600), Duration::from_secs(60), "600 a minute");
+    }
+
+    /// A slow line with room in the cohort is still polled at the pace the rate allows; behind a full one, at its own.
+    #[test]
+    fn a_slow_line_is_not_kept_slow() {
+        let policy = policy();
+        let mut pace = Pace::default();
+        for second in 0..120 {
+            pace.note(1, Timestamp::from_secs(1_000 + second));
+        }
+        assert_eq!(pace.speed(policy.limits(), &policy, 20).soonest(600), Duration::from_secs(60));
+        assert!(pace.speed(policy.limits(), &policy, 200).soonest(600) > Duration::from_secs(120));
     }
 }

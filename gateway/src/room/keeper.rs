@@ -142,7 +142,7 @@ impl Keeper {
             after = next;
         }
         // The last of them was told to come after this long when everybody called now was still ahead.
-        let speed = memory.pace.speed(&summary.limits, self.room.policy());
+        let speed = memory.pace.speed(&summary.limits, self.room.policy(), summary.sessions);
         let told = poll_after(speed.soonest(count), self.room.policy().poll_interval());
         let call = Call { from: line.frontier, limits_version: summary.limits_version, called };
         let answer = self.line.call(&call, told + GRACE).await?;
@@ -155,7 +155,7 @@ impl Keeper {
     fn publish(&self) {
         let Some(memory) = &self.memory else { return };
         let summary = &memory.mirror.summary;
-        let speed = memory.pace.speed(&summary.limits, self.room.policy());
+        let speed = memory.pace.speed(&summary.limits, self.room.policy(), summary.sessions);
         let metrics = &self.room.metrics;
         metrics.line_length.set(i64::from(summary.line_length));
         metrics.active_sessions.set(i64::from(summary.sessions));

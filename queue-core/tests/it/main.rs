@@ -3,5 +3,6 @@
 
 mod conformance;
 mod differential;
+mod simulation;
 mod support;
 mod ticket;

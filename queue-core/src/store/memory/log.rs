@@ -13,15 +13,26 @@ pub(crate) const LONGEST_CATCH_UP: usize = 1_000;
 pub(super) struct Log {
     changes: VecDeque<Change>,
     pending: Vec<Event>,
+    /// Where in the pending ones the last place given and the last place called stand.
+    joined: Option<usize>,
+    called: Option<usize>,
 }
 
 impl Log {
     /// Notes one thing that changed in the step under way.
     pub(super) fn note(&mut self, event: Event) {
-        match (self.pending.last_mut(), event) {
-            // Joins come in hundreds; the last place says it all.
-            (Some(Event::Joined(last)), Event::Joined(later)) => *last = later,
-            _ => self.pending.push(event),
+        let said = match event {
+            Event::Joined(_) => &mut self.joined,
+            Event::Called(_) => &mut self.called,
+            _ => return self.pending.push(event),
+        };
+        // Joins come in hundreds; the last place says it all.
+        match said.and_then(|at| self.pending.get_mut(at)) {
+            Some(earlier) => *earlier = event,
+            None => {
+                *said = Some(self.pending.len());
+                self.pending.push(event);
+            }
         }
     }
 
@@ -35,6 +46,7 @@ impl Log {
         if self.changes.len() == LONGEST_CATCH_UP {
             self.changes.pop_front();
         }
+        (self.joined, self.called) = (None, None);
         self.changes.push_back(Change { version, events: std::mem::take(&mut self.pending) });
     }
 

@@ -32,9 +32,9 @@ for i, visitor in ipairs(visitors) do
       if enters then
         local ends = begin_session(visitor, room.last, span, longest)
         room.frontier = room.last
-        note('l', show(room.last))
-        note('f', show(room.last))
-        leave_line(room.last, 'spent')
+        note_latest('l', show(room.last))
+        note_latest('f', show(room.last))
+        spend_new(room.last)
         straight[visitor] = true
         answers[i] = { 'admitted', score, room.now, ends }
       else
@@ -50,6 +50,6 @@ end
 
 if #additions > 0 then
   redis.call('ZADD', key('line'), unpack(additions))
-  note('l', show(room.last))
+  note_latest('l', show(room.last))
 end
 return finish(answers)

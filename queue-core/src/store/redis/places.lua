@@ -1,7 +1,15 @@
 -- Two bits per place, and leaving the line.
+local names = { gone = {}, spent = {} }
 local function bit(kind, sequence)
   local index = sequence - 1
-  return key(kind .. ':' .. show(room.epoch) .. ':' .. show(math.floor(index / CHUNK))), index % CHUNK
+  local offset = index % CHUNK
+  local first = index - offset
+  local name = names[kind][first]
+  if not name then
+    name = key(kind .. ':' .. show(room.epoch) .. ':' .. show(first / CHUNK))
+    names[kind][first] = name
+  end
+  return name, offset
 end
 
 local function is_set(kind, sequence)
@@ -20,15 +28,22 @@ end
 
 local function score_of(sequence) return show(room.epoch * SEQUENCES + sequence) end
 
-local function forget_turn(sequence)
-  redis.call('ZREM', key('called'), show(sequence))
-  redis.call('HDEL', key('window'), show(sequence))
+local LINE, CALLED, WINDOW = key('line'), key('called'), key('window')
+
+-- A place that never was in the line: straight in.
+local function spend_new(sequence)
+  set('spent', sequence, 1)
+  note('s', show(sequence))
 end
 
 local function leave_line(sequence, kind)
   local score = score_of(sequence)
-  redis.call('ZREMRANGEBYSCORE', key('line'), score, score)
-  forget_turn(sequence)
+  redis.call('ZREMRANGEBYSCORE', LINE, score, score)
+  -- Only the called have a turn to forget.
+  if sequence <= room.frontier then
+    redis.call('ZREM', CALLED, show(sequence))
+    redis.call('HDEL', WINDOW, show(sequence))
+  end
   if kind == 'spent' then
     set('gone', sequence, 0)
     set('spent', sequence, 1)

@@ -59,6 +59,17 @@ local function note(letter, value)
   events[#events + 1] = value
 end
 
+-- Of "given up to" and "called up to" the last one of a step says it all.
+local said = {}
+local function note_latest(letter, value)
+  if said[letter] then
+    events[said[letter]] = value
+  else
+    note(letter, value)
+    said[letter] = #events
+  end
+end
+
 local function finish(answer)
   if #events > 0 then
     room.version = room.version + 1

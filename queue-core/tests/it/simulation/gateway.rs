@@ -1,0 +1,97 @@
+//! A gateway: follows the room, decides releases, gathers its visitors' calls.
+
+use queue_core::admission::Admission;
+use queue_core::invariants::{Violation, sweep};
+use queue_core::release::{Release, ReleaseView};
+use queue_core::store::{Call, Claim, Departure, Ending, Follow, Mirror, Renewal};
+use queue_core::{Timestamp, VisitorId};
+
+use super::sabotage::Plant;
+use super::wire::Request;
+use crate::support::caller::Memory;
+
+/// One gateway.
+#[derive(Default)]
+pub(super) struct Gateway {
+    pub(super) memory: Memory,
+    pub(super) mirror: Option<Mirror>,
+    /// Until then it does nothing: a long garbage collection of the machine, a process that was stopped.
+    pub(super) stalled_until: Timestamp,
+    pub(super) outbox: Outbox,
+}
+
+/// What its visitors want and was not sent yet: what arrives meanwhile goes as one call.
+#[derive(Default)]
+pub(super) struct Outbox {
+    pub(super) joins: Vec<VisitorId>,
+    pub(super) claims: Vec<Claim>,
+    pub(super) renewals: Vec<Renewal>,
+    pub(super) endings: Vec<Ending>,
+    pub(super) departures: Vec<Departure>,
+}
+
+impl Outbox {
+    /// Empties it into calls.
+    pub(super) fn take(&mut self) -> Vec<Request> {
+        fn some<T>(items: &mut Vec<T>, request: fn(Vec<T>) -> Request) -> Option<Request> {
+            (!items.is_empty()).then(|| request(std::mem::take(items)))
+        }
+        [
+            some(&mut self.joins, Request::Join),
+            some(&mut self.claims, Request::Claim),
+            some(&mut self.renewals, Request::Renew),
+            some(&mut self.endings, Request::End),
+            some(&mut self.departures, Request::Depart),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl Gateway {
+    /// Takes up what it was told, and sweeps its memory as a gateway in production does.
+    pub(super) fn take(&mut self, follow: Follow) -> Result<(), Violation> {
+        let Some(mirror) = &mut self.mirror else {
+            self.mirror = Mirror::new(follow);
+            return first(self.mirror.as_ref().map_or_else(Vec::new, |mirror| sweep(None, mirror)));
+        };
+        let before = mirror.summary.clone();
+        if mirror.take(follow).is_err() {
+            self.mirror = None;
+            return Ok(());
+        }
+        first(sweep(Some(&before), mirror))
+    }
+
+    /// The call it would make now.
+    pub(super) fn decide(&self, plant: Option<Plant>) -> Option<Call> {
+        let mirror = self.mirror.as_ref()?;
+        let summary = &mirror.summary;
+        let reserved = match plant {
+            Some(Plant::ReleaseIgnoresReserved) => 0,
+            Some(Plant::ReleaseStarves) => summary.reserved.max(1) * summary.limits.total_active_users,
+            _ => summary.reserved,
+        };
+        let admission = Admission {
+            limits: &summary.limits,
+            paused: summary.paused,
+            hold_until: summary.hold_until,
+            sessions: summary.sessions,
+        };
+        let view = ReleaseView { admission, line: &mirror.line, reserved, bucket: summary.bucket };
+        let Release::Call { to, .. } = view.decide(summary.time) else { return None };
+        let mut called = Vec::new();
+        let mut at = mirror.line.frontier;
+        while at < to {
+            at = mirror.line.bits.nth_waiting_after(at, 1, to)?;
+            called.push(at);
+        }
+        Some(Call { from: mirror.line.frontier, limits_version: summary.limits_version, called })
+    }
+}
+
+/// The first of what was found, as an error.
+pub(super) fn first(found: Vec<Violation>) -> Result<(), Violation> {
+    found.into_iter().next().map_or(Ok(()), Err)
+}
