@@ -45,7 +45,8 @@ async fn another_body_under_the_same_key_is_refused() {
     assert_eq!(customer.hold("k", &["A-1-1"]).await.expect(201).body, first.body);
 
     let hold = first.id();
-    let [one, other] = [json!({"hold": hold, "buyer": {"name": "Kim"}}), json!({"buyer": {"name": "Kim"}, "hold": hold})];
+    let [one, other] =
+        [json!({"hold": hold, "buyer": {"name": "Kim"}}), json!({"buyer": {"name": "Kim"}, "hold": hold})];
     let order = customer.post("/v1/orders", Some("o"), one).await.expect(201);
     assert_eq!(customer.post("/v1/orders", Some("o"), other).await.expect(201).body, order.body);
     let changed = json!({"hold": hold, "buyer": {"name": "Lee"}});

@@ -73,8 +73,7 @@ async fn overlapping_sets_are_all_or_nothing() {
     collect(&world.stranger().get("/v1/events/concert/map").await.body, &mut units);
     let mut tasks = JoinSet::new();
     for pair in 0..40_usize {
-        let [one, other] = [[0, 1, 2, 3], [5, 4, 3, 2]]
-            .map(|picks| picks.map(|pick| units[pair * 8 + pick].clone()));
+        let [one, other] = [[0, 1, 2, 3], [5, 4, 3, 2]].map(|picks| picks.map(|pick| units[pair * 8 + pick].clone()));
         for set in [one, other] {
             let customer = world.customer().await;
             tasks.spawn(async move {

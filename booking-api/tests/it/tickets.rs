@@ -33,7 +33,7 @@ async fn guarded() -> (World, Arc<Tickets>) {
     let tickets = Arc::new(Tickets::new(RoomId::new("concert").unwrap(), ISSUER.into()));
     let settings = Settings { tickets: Some(Arc::clone(&tickets)), grant: 1_000_000, ..Settings::default() };
     let directory = tempfile::tempdir().unwrap();
-    (World::open(directory, Seed::concert("concert", 40), settings, START).await, tickets)
+    (World::open(directory, Seed::concert("concert", 400), settings, START).await, tickets)
 }
 
 /// A good ticket opens every route, no other ticket opens any, and orders need none: a receipt outlives the session.
