@@ -9,7 +9,7 @@ const AISLE: f64 = 2.2 / 180.0 * PI;
 /// What aisles leave of a row, about.
 const AISLES_LEAVE: f64 = 0.92;
 /// Between two rows, and (about) between two seats of a row, in map units.
-const PITCH: f64 = 10.0;
+pub(crate) const PITCH: f64 = 100.0;
 /// Between two rings, in rows.
 const RING_GAP: usize = 2;
 /// From the stage's centre to the first row, as a share of the depth of the hall.
@@ -156,7 +156,7 @@ mod tests {
         for (index, a) in hall.seats.iter().enumerate() {
             for b in &hall.seats[index + 1..] {
                 let (dx, dy) = ((a.x - b.x) as f64, (a.y - b.y) as f64);
-                assert!(dx.hypot(dy) >= 7.0, "{} and {}", a.id, b.id);
+                assert!(dx.hypot(dy) >= 70.0, "{} and {}", a.id, b.id);
             }
         }
     }
