@@ -3,11 +3,13 @@
 use std::f64::consts::PI;
 
 /// Rows span this angle, symmetric about the stage's axis.
-const SPAN: f64 = 130.0 / 180.0 * PI;
+const SPAN: f64 = 140.0 / 180.0 * PI;
 /// The angle an aisle takes.
 const AISLE: f64 = 2.2 / 180.0 * PI;
+/// What aisles leave of a row, about.
+const AISLES_LEAVE: f64 = 0.92;
 /// Between two rows, and (about) between two seats of a row, in map units.
-const PITCH: f64 = 10.0;
+pub(crate) const PITCH: f64 = 100.0;
 /// Between two rings, in rows.
 const RING_GAP: usize = 2;
 /// From the stage's centre to the first row, as a share of the depth of the hall.
@@ -51,7 +53,8 @@ pub(crate) struct Hall {
 
 /// A hall of exactly `count` seats and `tiers` price tiers (at least one).
 pub(crate) fn draw(count: u32, tiers: usize) -> Hall {
-    let rows = ((f64::from(count).sqrt() * 0.5).round() as usize).max(1);
+    // Seats of `rows` rows at the pitch: rows² × (mean radius in rows) × span, less what the aisles take.
+    let rows = (f64::from(count) / (AISLES_LEAVE * SPAN * (FRONT + 0.5))).sqrt().ceil() as usize;
     let rings = rings_of(rows);
     let radii: Vec<f64> = rings
         .iter()
@@ -153,7 +156,7 @@ mod tests {
         for (index, a) in hall.seats.iter().enumerate() {
             for b in &hall.seats[index + 1..] {
                 let (dx, dy) = ((a.x - b.x) as f64, (a.y - b.y) as f64);
-                assert!(dx.hypot(dy) >= 7.0, "{} and {}", a.id, b.id);
+                assert!(dx.hypot(dy) >= 70.0, "{} and {}", a.id, b.id);
             }
         }
     }

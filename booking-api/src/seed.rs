@@ -129,9 +129,14 @@ async fn insert_event(
     seed: &Seed,
     [event, seller, layout]: [&str; 3],
 ) -> Result<(), SeedError> {
-    const MONTH: Duration = Duration::from_secs(30 * 24 * 3_600);
+    const DAY: u64 = 24 * 3_600;
+    const MONTH: Duration = Duration::from_secs(30 * DAY);
+    /// 19:00 in Seoul.
+    const EVENING: Duration = Duration::from_secs(10 * 3_600);
     let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
     let opens_at = now + seed.opens_in;
+    let closes_at = opens_at + MONTH;
+    let starts_at = Timestamp::from_secs((closes_at.as_secs() / DAY + 1) * DAY) + EVENING;
     sqlx::query(
         "INSERT INTO event (id, name, title_en, title_ko, venue_en, venue_ko, seller, layout, profile, opens_at,
                             closes_at, starts_at, hold_seconds, hold_ceiling_seconds, max_units_per_hold,
@@ -144,8 +149,8 @@ async fn insert_event(
     .bind(seller)
     .bind(layout)
     .bind(micros(opens_at))
-    .bind(micros(opens_at + MONTH))
-    .bind(micros(opens_at + MONTH + Duration::from_secs(3_600)))
+    .bind(micros(closes_at))
+    .bind(micros(starts_at))
     .bind(seconds(seed.hold_for))
     .bind(seconds(seed.hold_ceiling))
     .bind(i64::from(seed.max_units_per_hold))

@@ -120,6 +120,10 @@ impl<'a> Desk<'a> {
     async fn claim(&self, token: &QueueToken, query: PollQuery) -> Answer<'a> {
         let claim = Claim { visitor: token.visitor, place: token.place, take: query.claim };
         match self.room.claim(claim, token.joined, self.time()).await {
+            // In its leeway a session still holds its slot, but nobody enters on it.
+            Ok(Claimed::Admitted(session)) if session.ends <= self.time() => {
+                Answer::Position(self.bare(State::Ended, token.joined))
+            }
             Ok(Claimed::Admitted(session)) => Answer::Position(self.admitted(session, token.place, token.joined)),
             Ok(Claimed::Ended) => Answer::Position(self.bare(State::Ended, token.joined)),
             Ok(Claimed::Offered) => Answer::Position(self.called(token)),

@@ -5,12 +5,15 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Event, Unit};
+use crate::hall;
 use crate::money::Points;
 
 #[derive(Serialize)]
 struct MapDocument<'a> {
     event: String,
     version: &'a str,
+    /// Between two neighbours, about.
+    pitch: i64,
     width: i64,
     height: i64,
     sections: Vec<SectionDocument<'a>>,
@@ -64,6 +67,7 @@ pub(super) fn map(event: &Event) -> Bytes {
     let document = MapDocument {
         event: event.id.to_string(),
         version: &event.layout,
+        pitch: hall::PITCH as i64,
         width: event.units.iter().map(|unit| unit.x).max().unwrap_or_default(),
         height: event.units.iter().map(|unit| unit.y).max().unwrap_or_default(),
         sections: sections.collect(),

@@ -148,7 +148,8 @@ const RULES: [Rule; 20] = [
     Rule {
         invariant: "B8",
         says: "all debits are all credits",
-        query: "SELECT 'all accounts' FROM account HAVING SUM(debits) <> SUM(credits)",
+        query: "SELECT 'all accounts' FROM (SELECT SUM(debits) AS debits, SUM(credits) AS credits FROM account) total
+                WHERE debits <> credits",
     },
     Rule {
         invariant: "B8",

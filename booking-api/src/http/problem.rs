@@ -52,6 +52,11 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail)
     }
 
+    pub(crate) fn too_large() -> Self {
+        let detail = "The document is larger than any that is taken here.";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large", detail)
+    }
+
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed", "Malformed request", detail)
     }
@@ -201,9 +206,7 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
     let status = response.status();
     let problem = match response.extensions().get::<Problem>() {
         Some(problem) => problem.clone(),
-        None if status == StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(status, "too-large", "Too large", "The document is larger than any that is taken here.")
-        }
+        None if status == StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
         None if status == StatusCode::SERVICE_UNAVAILABLE && is_bare(&response) => Problem::unavailable(),
         None => return response,
     };

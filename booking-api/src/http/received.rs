@@ -2,6 +2,7 @@
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
+use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -25,7 +26,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Received<T> {
             return Err(Problem::malformed("Send the document as application/json."));
         }
         let body = Bytes::from_request(request, state).await;
-        let body = body.map_err(|_| Problem::malformed("The document did not arrive whole, or it is too large."))?;
+        let body = body.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
+            _ => Problem::malformed("The document did not arrive whole."),
+        })?;
         let value: Value = serde_json::from_slice(&body).map_err(|_| Problem::malformed("That is not JSON."))?;
         let document = T::deserialize(&value).map_err(|error| Problem::invalid("", error.to_string()))?;
         Ok(Self { document, value })

@@ -33,7 +33,7 @@ fn mistakes_are_told() {
     fails(&["serve"], 2, "serve");
     fails(&["run", "--database", &database, "--open", "--bind", &address], 1, "cannot listen on");
     let free = ["--bind", "127.0.0.1:0"];
-    let with = |arguments: &[&'static str]| -> Vec<&str> { [&["run"], &free, arguments].concat() };
+    let with = |arguments: &[&'static str]| -> Vec<&str> { [&["run"][..], &free, arguments].concat() };
     fails(&with(&["--database", "mysql:x", "--open"]), 78, "is not a database");
     fails(&with(&["--database", "sqlite::memory:", "--open"]), 78, "is not a database");
     fails(&with(&["--database", "sqlite:/nowhere/at/all.db", "--open"]), 78, "cannot open");

@@ -17,7 +17,7 @@ async fn a_restart_keeps_everything() {
     let directory = world.stop().await;
 
     let settings = Settings { grant: 1_000_000, ..Settings::default() };
-    let world = World::open(directory, Seed::concert("concert", 40), settings, START + HOLD / 2).await;
+    let world = World::open(directory, Seed::concert("concert", 400), settings, START + HOLD / 2).await;
     let (owner, buyer) = (world.with_token(&owner_token), world.with_token(&buyer_token));
     assert_eq!(owner.hold("a", &["A-1-1"]).await.expect(201).body, held.body);
     assert_eq!(buyer.pay(bought.body["order"]["id"].as_str().unwrap()).await.expect(201).body, bought.body);

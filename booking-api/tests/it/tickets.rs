@@ -1,17 +1,17 @@
 //! Nothing reaches the API without a ticket from the line (N12), except orders.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use booking_api::Settings;
 use booking_api::seed::Seed;
-use booking_api::ticket::Tickets;
-use http::Method;
+use booking_api::ticket::{KeysUrl, Tickets};
+use http::{Method, StatusCode};
 use queue_core::ticket::{AdmissionTicket, Algorithm, KeyRing};
 use queue_core::{Epoch, RoomId, SessionId, Timestamp, VisitorId};
 use serde_json::json;
 
-use crate::world::{START, World};
+use crate::world::{Customer, START, World};
 
 const ISSUER: &str = "https://tickets.example.com";
 
@@ -33,7 +33,7 @@ async fn guarded() -> (World, Arc<Tickets>) {
     let tickets = Arc::new(Tickets::new(RoomId::new("concert").unwrap(), ISSUER.into()));
     let settings = Settings { tickets: Some(Arc::clone(&tickets)), grant: 1_000_000, ..Settings::default() };
     let directory = tempfile::tempdir().unwrap();
-    (World::open(directory, Seed::concert("concert", 40), settings, START).await, tickets)
+    (World::open(directory, Seed::concert("concert", 400), settings, START).await, tickets)
 }
 
 /// A good ticket opens every route, no other ticket opens any, and orders need none: a receipt outlives the session.
@@ -116,4 +116,41 @@ async fn without_keys_nobody_is_let_in() {
     tickets.update(&ring(7).jwks()).unwrap();
     stranger.get("/v1/events").await.expect(200);
     world.is_consistent().await;
+}
+
+/// Keys come from the gateway: it may start later, and it may change them; a ticket with a new key is good soon after.
+#[tokio::test]
+async fn keys_are_fetched_and_followed() {
+    let served = Arc::new(Mutex::new(String::new()));
+    let document = Arc::clone(&served);
+    let keys = move || {
+        let document = document.lock().unwrap().clone();
+        async move { if document.is_empty() { Err(StatusCode::BAD_GATEWAY) } else { Ok(document) } }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/_usher/jwks.json", listener.local_addr().unwrap());
+    let gateway = axum::Router::new().route("/_usher/jwks.json", axum::routing::get(keys));
+    tokio::spawn(async move { axum::serve(listener, gateway).await });
+
+    let tickets = Arc::new(Tickets::new(RoomId::new("concert").unwrap(), ISSUER.into()));
+    let settings = Settings { tickets: Some(tickets), keys_url: Some(KeysUrl::parse(&url).unwrap()), grant: 0 };
+    let world = World::open(tempfile::tempdir().unwrap(), Seed::concert("concert", 20), settings, START).await;
+    let mut stranger = world.stranger();
+    stranger.ticket = Some(ticket(&ring(7), "concert", START));
+    stranger.get("/v1/events").await.refused(503, "admission-unverifiable");
+    *served.lock().unwrap() = ring(7).jwks();
+    let accepted = async |stranger: &Customer| {
+        let until = async {
+            while stranger.get("/v1/events").await.status != 200 {
+                tokio::task::yield_now().await
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), until).await.unwrap();
+    };
+    accepted(&stranger).await;
+    *served.lock().unwrap() = ring(8).jwks();
+    stranger.ticket = Some(ticket(&ring(8), "concert", START));
+    accepted(&stranger).await;
+    stranger.ticket = Some(ticket(&ring(7), "concert", START));
+    stranger.get("/v1/events").await.refused(403, "admission-required");
 }

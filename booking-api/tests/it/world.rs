@@ -75,9 +75,9 @@ pub(crate) struct Customer {
 }
 
 impl World {
-    /// 40 seats at 4 prices, a million points for each customer.
+    /// 400 seats at 4 prices, a million points for each customer.
     pub(crate) async fn new() -> Self {
-        Self::with(Seed::concert("concert", 40), 1_000_000).await
+        Self::with(Seed::concert("concert", 400), 1_000_000).await
     }
 
     pub(crate) async fn with(what: Seed, grant: i64) -> Self {
