@@ -75,13 +75,8 @@ async fn a_hold_is_extended_up_to_its_ceiling_and_released() {
     let owner = world.customer().await;
     let made = owner.hold("a", &["A-1-1"]).await.expect(201);
     let path = format!("/v1/holds/{}", made.id());
-<<<<<<< HEAD
-    let extend =
-        |seconds: u64| owner.ask(Method::POST, &format!("{path}/extend"), None, Some(json!({"seconds": seconds})), &[]);
-=======
     let longer = format!("{path}/extend");
     let extend = |seconds: u64| owner.post(&longer, None, json!({"seconds": seconds}));
->>>>>>> booking
     assert_eq!(extend(10).await.expect(200).body["expires_at"], made.body["expires_at"], "made shorter");
     world.clock.advance(Duration::from_secs(290));
     let extended = extend(300).await.expect(200);

@@ -8,11 +8,7 @@ use crate::world::World;
 
 /// One block of one price each: 7,000 in front on both sides, 5,000 in the middle.
 fn two_prices() -> Seed {
-<<<<<<< HEAD
-    Seed { tiers: vec![("front".into(), 7_000), ("side".into(), 5_000)], ..Seed::concert("concert", 40) }
-=======
     Seed { tiers: vec![("front".into(), 7_000), ("side".into(), 5_000)], ..Seed::concert("concert", 400) }
->>>>>>> booking
 }
 
 /// B8: a balance of 10,000, payments of 7,000 and 5,000 at once: exactly one succeeds, the other is told what is there
