@@ -5,5 +5,6 @@ mod canonical;
 mod client_addr;
 mod config;
 mod credentials;
+mod journey;
 mod page;
 mod route;
