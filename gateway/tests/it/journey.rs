@@ -58,6 +58,7 @@ impl Occupied {
         let origin = Origin::start().await;
         let gateway = Gateway::start(&change(Setup::before(&origin).room(ONE_SLOT))).await;
         let insider = gateway.admitted().await;
+        gateway.knows_of_sessions(1).await;
         Self { origin, gateway, insider }
     }
 }

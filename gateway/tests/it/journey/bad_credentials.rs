@@ -75,7 +75,7 @@ async fn a_bad_ticket_opens_nothing() {
 /// Several cookies of one name mean that somebody else may have set one: none of them counts, even if all are good.
 #[tokio::test]
 async fn several_credentials_are_none() {
-    let Occupied { gateway, insider, .. } = Occupied::new().await;
+    let Occupied { gateway, insider, origin: _origin } = Occupied::new().await;
     let ticket = insider.ticket().unwrap();
     let (name, token) = (format!("usher-ticket-{ROOM}"), insider.token().unwrap());
     gateway.send(Ask::get("/").header("cookie", &format!("a=b; {name}={ticket}"))).await.expect(200);

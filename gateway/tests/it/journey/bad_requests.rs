@@ -69,7 +69,7 @@ async fn ambiguous_messages_are_refused() {
 /// A join that is neither empty nor a token in JSON is refused, and takes no place.
 #[tokio::test]
 async fn a_malformed_join_is_refused() {
-    let Occupied { gateway, insider: _insider, .. } = Occupied::new().await;
+    let Occupied { gateway, insider: _insider, origin: _origin } = Occupied::new().await;
     let join = || Ask::post("/_usher/concert/join");
     for body in ["{", "[]", "\"token\"", "{\"token\": 7}", "token=x", "\u{0}"] {
         let answer = gateway.send(join().body(body)).await.expect(400);
@@ -86,7 +86,7 @@ async fn a_malformed_join_is_refused() {
 #[tokio::test]
 async fn a_body_too_long_is_refused() {
     let small = "insecure_cookies = true\nmax_body_bytes = \"64KiB\"\n";
-    let Occupied { gateway, insider, .. } = Occupied::of(|setup| setup.listener(small)).await;
+    let Occupied { gateway, insider, origin: _origin } = Occupied::of(|setup| setup.listener(small)).await;
     let ticket = insider.ticket().unwrap();
     let long = vec![b'x'; 64 * 1024 + 1];
     let fits = Ask::post("/v1/holds").header("usher-ticket", &ticket).body(long[1..].to_vec());
@@ -95,7 +95,7 @@ async fn a_body_too_long_is_refused() {
     assert_eq!(gateway.send(told).await.expect(413).problem(), "/body-too-large");
     let piece = format!("8000\r\n{}\r\n", "x".repeat(0x8000));
     let chunked = format!(
-        "POST /v1/holds HTTP/1.1\r\nHost: a\r\nUsher-Ticket: {ticket}\r\nTransfer-Encoding: chunked\r\n\r\n{}1\r\nx\r\n0\r\n\r\n",
+        "POST /v1/holds HTTP/1.1\r\nHost: a\r\nUsher-Ticket: {ticket}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{}1\r\nx\r\n0\r\n\r\n",
         piece.repeat(2)
     );
     let answer = raw(gateway.address, &chunked).await;

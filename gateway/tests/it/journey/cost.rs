@@ -23,7 +23,7 @@ const PER_VISITOR: [&str; 7] = ["open", "join", "claim", "renew", "end", "depart
 /// Waiting rooms are killed by their own polls: here a poll is not one command at the store.
 #[tokio::test]
 async fn polls_cost_the_memory_store_nothing() {
-    let Occupied { gateway, insider: _insider, .. } = Occupied::new().await;
+    let Occupied { gateway, insider: _insider, origin: _origin } = Occupied::new().await;
     polls_cost_nothing(&gateway).await;
 }
 
@@ -31,7 +31,8 @@ async fn polls_cost_the_memory_store_nothing() {
 #[tokio::test]
 async fn polls_cost_redis_nothing() {
     let Some(redis) = RedisServer::start() else { return };
-    let Occupied { gateway, insider: _insider, .. } = Occupied::of(|setup: Setup| setup.redis(&redis.url())).await;
+    let Occupied { gateway, insider: _insider, origin: _origin } =
+        Occupied::of(|setup: Setup| setup.redis(&redis.url())).await;
     polls_cost_nothing(&gateway).await;
 }
 

@@ -42,7 +42,7 @@ async fn a_drain_has_a_deadline() {
 #[tokio::test]
 async fn readiness_fails_first() {
     let long = |setup: Setup| setup.more("[drain]\ndelay = \"1h\"\ntimeout = \"10s\"\n");
-    let Occupied { mut gateway, mut insider, .. } = Occupied::of(long).await;
+    let Occupied { mut gateway, mut insider, origin: _origin } = Occupied::of(long).await;
     gateway.process.signal("TERM");
     let text = eventually("failing readiness", async || {
         let answer = gateway.admin("/readyz").await;

@@ -15,7 +15,7 @@ const POSITION: &str = "/_usher/concert/position";
 /// N2: a token brought back, in whichever way, is the same place; nobody loses one by joining again.
 #[tokio::test]
 async fn a_token_keeps_its_place() {
-    let Occupied { gateway, insider: _insider, .. } = Occupied::new().await;
+    let Occupied { gateway, insider: _insider, origin: _origin } = Occupied::new().await;
     let first = gateway.send(Ask::post(JOIN)).await.expect(201);
     assert_eq!(first.header("cache-control"), "no-store");
     let document = first.json();
@@ -45,7 +45,7 @@ async fn a_token_keeps_its_place() {
 /// Places are dense and positions exact: each is one more than those who still wait ahead, however people leave.
 #[tokio::test]
 async fn positions_are_exact() {
-    let Occupied { gateway, insider: _insider, .. } = Occupied::new().await;
+    let Occupied { gateway, insider: _insider, origin: _origin } = Occupied::new().await;
     let mut line: Vec<Visitor> = Vec::new();
     for _ in 0..6 {
         let mut visitor = gateway.visitor();
@@ -72,7 +72,7 @@ async fn positions_are_exact() {
 /// N4: a position shown does not grow without its reason, so a page never has to explain one that did.
 #[tokio::test]
 async fn a_position_shown_does_not_grow() {
-    let Occupied { gateway, insider: _insider, .. } = Occupied::new().await;
+    let Occupied { gateway, insider: _insider, origin: _origin } = Occupied::new().await;
     let (mut ahead, mut visitor) = (gateway.visitor(), gateway.visitor());
     ahead.join().await;
     visitor.join().await;
@@ -85,6 +85,32 @@ async fn a_position_shown_does_not_grow() {
     for query in ["seen=x", "seen=-1", "seen=", "claim=maybe", "claim="] {
         assert_eq!(visitor.poll(query).await.expect(400).problem(), "/bad-request", "{query}");
     }
+}
+
+/// N1, N4: who fell silent at the turn loses nothing but the turn, and whoever stands behind is told why the position grew
+/// when the silent one is back.
+#[tokio::test]
+async fn a_return_is_told_to_those_behind() {
+    let Occupied { gateway, mut insider, origin: _origin } =
+        Occupied::of(|setup| setup.room("position_retention = \"2s\"\n")).await;
+    let [mut silent, mut called, mut behind] = [gateway.visitor(), gateway.visitor(), gateway.visitor()];
+    for visitor in [&mut silent, &mut called, &mut behind] {
+        visitor.join().await;
+    }
+    insider.leave().await;
+    silent.polls_until("claim=false", "the first call", |document| document["state"] == "called").await;
+    // The silent one is out of the line, the next was called in its place and has not claimed.
+    let far = |document: &serde_json::Value| document["state"] == "called" && document["position"] == 1;
+    called.polls_until("claim=false", "the second call", far).await;
+    behind.stands_at(2).await;
+
+    let back = silent.polls_until("claim=false", "the old place", |document| document["position"] == 1).await;
+    assert_ne!(back["state"], "ended", "{back}");
+    let moved = |document: &serde_json::Value| document.get("moved").is_some();
+    let told = behind.polls_until("seen=2", "the reason", moved).await;
+    assert_eq!((&told["moved"], &told["position"]), (&"returned".into(), &3.into()), "{told}");
+    let told = called.polls_until("claim=false&seen=1", "the reason", moved).await;
+    assert_eq!((&told["moved"], &told["position"]), (&"returned".into(), &2.into()), "{told}");
 }
 
 /// The turn: told without claiming when asked so, then claimed by the next poll; a lost answer costs nothing, because
@@ -107,8 +133,7 @@ async fn a_turn_is_told_then_claimed_once() {
     assert_eq!(called["position"], 1, "{called}");
     assert!(called.get("ticket").is_none() && visitor.ticket().is_none());
 
-    let admitted = visitor.position("").await;
-    assert_eq!(admitted["state"], "admitted", "{admitted}");
+    let admitted = visitor.enters().await;
     assert_eq!(admitted["ticket"].as_str(), visitor.ticket().as_deref(), "in body and cookie");
     assert!(admitted["session_ends_at"].as_str().unwrap().ends_with("00Z"), "a whole second: {admitted}");
     let first = read_ticket(&setup.ring(), admitted["ticket"].as_str().unwrap());
@@ -129,7 +154,7 @@ async fn a_turn_is_told_then_claimed_once() {
 /// An app keeps its credentials in headers: no cookie is set for it, and its ticket comes in the body.
 #[tokio::test]
 async fn an_app_enters_by_headers() {
-    let Occupied { gateway, mut insider, .. } = Occupied::new().await;
+    let Occupied { gateway, mut insider, origin: _origin } = Occupied::new().await;
     let token = gateway.send(Ask::post(JOIN)).await.expect(201).json()["token"].as_str().unwrap().to_owned();
     insider.leave().await;
     let ticket = eventually("admission", async || {
@@ -165,7 +190,7 @@ async fn after_the_visit_comes_a_new_place() {
 /// Leaving gives up the place at once, or the session: the slot goes to the next. Strangers have nothing to give up.
 #[tokio::test]
 async fn leaving_gives_up_place_or_session() {
-    let Occupied { gateway, mut insider, .. } = Occupied::new().await;
+    let Occupied { gateway, mut insider, origin: _origin } = Occupied::new().await;
     let (mut leaver, mut next) = (gateway.visitor(), gateway.visitor());
     leaver.join().await;
     next.join().await;
@@ -188,7 +213,8 @@ async fn leaving_gives_up_place_or_session() {
 /// N10: a line at its greatest length says so at once, to people and programs, and those who have a place keep it.
 #[tokio::test]
 async fn a_full_line_says_so() {
-    let Occupied { gateway, insider: _insider, .. } = Occupied::of(|setup| setup.room("max_line_length = 1\n")).await;
+    let Occupied { gateway, insider: _insider, origin: _origin } =
+        Occupied::of(|setup| setup.room("max_line_length = 1\n")).await;
     let mut visitor = gateway.visitor();
     visitor.join().await;
     let answer = gateway.send(Ask::post(JOIN)).await.expect(503);

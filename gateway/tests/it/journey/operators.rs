@@ -38,7 +38,7 @@ impl Metrics {
 #[tokio::test]
 async fn metrics_have_their_names() {
     let limit = "[[rate_limit]]\nname = \"per-client\"\nscope = \"client\"\nrate_per_second = 1000\nburst = 1000\n";
-    let Occupied { gateway, insider, .. } = Occupied::of(|setup: Setup| setup.more(limit)).await;
+    let Occupied { gateway, insider, origin: _origin } = Occupied::of(|setup: Setup| setup.more(limit)).await;
     let mut visitor = gateway.visitor();
     visitor.send(Ask::page("/")).await.expect(200);
     visitor.position("").await;
@@ -103,7 +103,7 @@ async fn metrics_have_their_names() {
 /// Balancers and supervisors ask these; a person sees in `verbose` what is amiss.
 #[tokio::test]
 async fn health_and_readiness() {
-    let Occupied { gateway, insider: _insider, .. } = Occupied::new().await;
+    let Occupied { gateway, insider: _insider, origin: _origin } = Occupied::new().await;
     assert_eq!(gateway.admin("/livez").await.expect(200).text(), "ok\n");
     assert_eq!(gateway.admin("/readyz").await.expect(200).text(), "ready\n");
     let verbose = gateway.admin("/readyz?verbose").await.expect(200).text();

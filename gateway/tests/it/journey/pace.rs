@@ -13,6 +13,7 @@ async fn early_polls_cost_no_place() {
     let room = "total_active_users = 1\npoll_interval = { min = \"30s\", max = \"60s\" }\n";
     let gateway = Gateway::start(&slow(Setup::before(&origin).room(room))).await;
     let _insider = gateway.admitted().await;
+    gateway.knows_of_sessions(1).await;
     let mut visitor = gateway.visitor();
     let told = visitor.join().await;
     assert_eq!(told["poll_after_seconds"], 30);
@@ -26,6 +27,8 @@ async fn early_polls_cost_no_place() {
         let seconds: u64 = early.header("retry-after").parse().unwrap();
         assert!((1..=30).contains(&seconds), "{seconds}");
     }
+    let metrics = gateway.metrics().await;
+    assert_eq!(metrics.value(&format!("usher_polls_total{{result=\"limited\",room=\"{ROOM}\"}}")), 5.0);
     let page = visitor.send(Ask::page("/")).await.expect(200);
     assert!(page.text().contains("data-position=\"1\""), "{}", page.text());
     let kept = visitor.send(Ask::post(format!("/_usher/{ROOM}/join"))).await.expect(200).json();
@@ -33,8 +36,6 @@ async fn early_polls_cost_no_place() {
     let mut next = gateway.visitor();
     next.join().await;
     assert_eq!(next.position("").await["position"], 2, "the impatient one still stands ahead");
-    let metrics = gateway.metrics().await;
-    assert_eq!(metrics.value(&format!("usher_polls_total{{result=\"limited\",room=\"{ROOM}\"}}")), 5.0);
 }
 
 fn is_limited(answer: &Answer) -> bool {
@@ -93,7 +94,7 @@ async fn a_visitor_is_limited() {
 #[tokio::test]
 async fn guessing_is_limited() {
     let limit = "[[rate_limit]]\nname = \"per-client\"\nscope = \"client\"\nrate_per_second = 0.05\nburst = 8\n";
-    let Occupied { gateway, insider: _insider, .. } = Occupied::of(|setup: Setup| setup.more(limit)).await;
+    let Occupied { gateway, insider: _insider, origin: _origin } = Occupied::of(|setup: Setup| setup.more(limit)).await;
     let guess = || gateway.send(Ask::get(format!("/_usher/{ROOM}/position")).header("usher-token", "a.b.c"));
     for _ in 0..7 {
         guess().await.expect(401);

@@ -8,7 +8,7 @@ use super::{Occupied, Setup};
 /// reloading it keeps the place and shows a page again, however impatient the finger.
 #[tokio::test]
 async fn people_wait_on_a_page() {
-    let Occupied { gateway, insider: _insider, .. } = Occupied::new().await;
+    let Occupied { gateway, insider: _insider, origin: _origin } = Occupied::new().await;
     let mut visitor = gateway.visitor();
     let korean = Ask::page("/events/7").header("accept-language", "ko-KR,ko;q=0.9,en;q=0.5");
     let answer = visitor.send(korean).await.expect(200);
@@ -40,7 +40,7 @@ async fn people_wait_on_a_page() {
 #[tokio::test]
 async fn the_page_has_the_configured_status() {
     let busy = |setup: Setup| setup.room("queueing_status_code = 503\n");
-    let Occupied { gateway, insider: _insider, .. } = Occupied::of(busy).await;
+    let Occupied { gateway, insider: _insider, origin: _origin } = Occupied::of(busy).await;
     let answer = gateway.send(Ask::page("/")).await.expect(503);
     assert!(answer.text().contains("data-phase="), "{}", answer.text());
 }
@@ -48,7 +48,7 @@ async fn the_page_has_the_configured_status() {
 /// A program is told in a document what a page would show: that it waits, where, and with which token to ask again.
 #[tokio::test]
 async fn programs_wait_with_a_document() {
-    let Occupied { gateway, insider: _insider, .. } = Occupied::new().await;
+    let Occupied { gateway, insider: _insider, origin: _origin } = Occupied::new().await;
     let mut visitor = gateway.visitor();
     for ask in [Ask::get("/v1/events"), Ask::post("/v1/holds").header("accept", "text/html").body("x")] {
         let answer = gateway.send(ask).await.expect(429);

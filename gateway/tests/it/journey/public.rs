@@ -36,7 +36,7 @@ async fn published_keys_verify_tickets() {
 /// Anybody may see how long the line is before joining it; looking takes no place.
 #[tokio::test]
 async fn the_room_shows_its_state() {
-    let Occupied { gateway, insider: _insider, .. } = Occupied::new().await;
+    let Occupied { gateway, insider: _insider, origin: _origin } = Occupied::new().await;
     let (mut first, mut second) = (gateway.visitor(), gateway.visitor());
     first.join().await;
     second.join().await;

@@ -18,7 +18,7 @@ const KNOWN_EVERYWHERE: Duration = Duration::from_secs(1);
 /// second; the client never sees the word.
 #[tokio::test]
 async fn the_upstream_completes_a_visit() {
-    let Occupied { gateway, mut insider, .. } = Occupied::new().await;
+    let Occupied { gateway, mut insider, origin: _origin } = Occupied::new().await;
     let mut next = gateway.visitor();
     next.join().await;
     let answer = insider.send(Ask::get("/session/complete")).await.expect(200);
@@ -91,7 +91,7 @@ async fn activity_renews_a_visit() {
 #[tokio::test]
 async fn a_visit_ends_by_itself() {
     let short = "session_duration = \"10s\"\nmax_session_duration = \"10s\"\n";
-    let Occupied { gateway, mut insider, .. } = Occupied::of(|setup| setup.room(short)).await;
+    let Occupied { gateway, mut insider, origin: _origin } = Occupied::of(|setup| setup.room(short)).await;
     let mut next = gateway.visitor();
     next.join().await;
     let began = clock::monotonic();

@@ -29,7 +29,8 @@ async fn an_unknown_key_is_told() {
         assert!(log.contains("total_active_user") && log.contains("total_active_users"), "{log}");
         assert!(log.contains("burst"), "all problems at once: {log}");
     }
-    let good = Setup::before(&origin).write(public.address, admin.address);
+    let setup = Setup::before(&origin);
+    let good = setup.write(public.address, admin.address);
     let (code, log) = run(&["check", "--config", good.to_str().unwrap()]).await;
     assert_eq!(code, Some(0), "{log}");
     let (code, log) = run(&["run", "--config", "/nowhere/usher.toml"]).await;

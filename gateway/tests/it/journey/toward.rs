@@ -71,7 +71,7 @@ async fn the_upstream_is_told_the_truth() {
 #[tokio::test]
 async fn a_trusted_proxy_is_believed() {
     let trusting = "insecure_cookies = true\ntrusted_proxies = [\"127.0.0.0/8\"]\n";
-    let Occupied { origin, mut insider, .. } = Occupied::of(|setup| setup.listener(trusting)).await;
+    let Occupied { origin, mut insider, gateway: _gateway } = Occupied::of(|setup| setup.listener(trusting)).await;
     let ask = Ask::get("/").header("x-forwarded-for", "198.51.100.7, 203.0.113.9").header("x-request-id", "edge-1");
     insider.send(ask).await.expect(200);
     assert_eq!(origin.last().header("x-forwarded-for"), "203.0.113.9");
@@ -82,7 +82,7 @@ async fn a_trusted_proxy_is_believed() {
 /// cookies pass.
 #[tokio::test]
 async fn the_client_sees_nothing_of_the_inside() {
-    let Occupied { mut insider, .. } = Occupied::new().await;
+    let Occupied { mut insider, origin: _origin, gateway: _gateway } = Occupied::new().await;
     let (ticket, token) = (insider.ticket(), insider.token());
     let answer = insider.send(Ask::get("/forge")).await.expect(200);
     for name in answer.headers.keys() {

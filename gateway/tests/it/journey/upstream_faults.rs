@@ -31,7 +31,7 @@ async fn an_upstream_that_is_down() {
 /// An upstream that stops in mid-run and comes back: the same ticket works again.
 #[tokio::test]
 async fn an_upstream_that_goes_away() {
-    let Occupied { origin, mut insider, .. } = Occupied::new().await;
+    let Occupied { origin, mut insider, gateway: _gateway } = Occupied::new().await;
     drop(origin);
     assert_eq!(insider.send(Ask::get("/")).await.expect(502).problem(), "/upstream-unavailable");
     assert_eq!(insider.position("").await["state"], "admitted");
@@ -42,7 +42,7 @@ async fn an_upstream_that_goes_away() {
 #[tokio::test]
 async fn an_upstream_that_hangs() {
     let patience = |setup: Setup| setup.upstream("response_timeout = \"300ms\"\n");
-    let Occupied { origin, mut insider, .. } = Occupied::of(patience).await;
+    let Occupied { origin, mut insider, gateway: _gateway } = Occupied::of(patience).await;
     let before = origin.seen().len();
     let began = clock::monotonic();
     let answer = insider.send(Ask::post("/hang").body("pay")).await.expect(504);

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::ask::{Answer, Ask};
 use super::operators::Metrics;
-use super::setup::Setup;
+use super::setup::{ROOM, Setup};
 use super::visitor::Visitor;
 use super::wait::{PATIENCE, eventually};
 
@@ -170,6 +170,15 @@ impl Gateway {
 
     pub(crate) async fn becomes_ready(&self) {
         eventually("readiness", async || (self.admin("/readyz").await.status == 200).then_some(())).await;
+    }
+
+    /// Waits for a look at the store that shows so many sessions: positions are as of the last look.
+    pub(crate) async fn knows_of_sessions(&self, count: u32) {
+        eventually("the sessions", async || {
+            let sessions = self.metrics().await.value(&format!("usher_active_sessions{{room=\"{ROOM}\"}}"));
+            (sessions == f64::from(count)).then_some(())
+        })
+        .await;
     }
 
     /// Somebody new, without any cookie.

@@ -83,9 +83,16 @@ impl Visitor {
         self.poll(query).await.expect(200).json()
     }
 
-    /// Polls until the document satisfies.
+    /// Polls until the document satisfies. Polls that came too early for the room are sent again later.
     pub(crate) async fn polls_until(&mut self, query: &str, what: &str, good: impl Fn(&Value) -> bool) -> Value {
-        eventually(what, async || Some(self.position(query).await).filter(&good)).await
+        eventually(what, async || {
+            let answer = self.poll(query).await;
+            if answer.status == 429 && answer.problem() == "/rate-limited" {
+                return None;
+            }
+            Some(answer.expect(200).json()).filter(&good)
+        })
+        .await
     }
 
     /// Polls until it is in.
