@@ -93,28 +93,33 @@ impl<'a> Desk<'a> {
         self.keys.verify_queue_token(token, self.room.id(), self.time()).ok()
     }
 
-    /// The position of a place; claims it when it is called and the query says so.
+    /// A poll: [`Self::keep`] at the pace that the place was told, or up to three times as fast.
     pub async fn position(&self, token: &QueueToken, query: PollQuery) -> Answer<'a> {
-        let standing = self.snapshot.standing(token.place);
-        if let Standing::Waiting { ahead } = standing {
-            let told = self.snapshot.poll_after(ahead, self.room.policy().poll_interval());
-            if !self.room.allows_poll(token.place.sequence, self.now, told) {
-                self.room.metrics.polled(PollResult::Limited);
-                return Answer::TooFast { retry_after: told };
-            }
-            self.room.metrics.polled(PollResult::Waiting);
-            return Answer::Position(self.unmoved(self.waiting(ahead, token.joined), query.seen));
-        }
-        if standing == Standing::Spent && self.snapshot.has_ended(token.visitor) {
-            self.room.metrics.polled(PollResult::Called);
-            return Answer::Position(self.bare(State::Ended, token.joined));
-        }
-        if !self.room.allows_poll(token.place.sequence, self.now, self.room.policy().poll_interval().min) {
+        let bounds = self.room.policy().poll_interval();
+        let (told, result) = match self.snapshot.standing(token.place) {
+            Standing::Waiting { ahead } => (self.snapshot.poll_after(ahead, bounds), PollResult::Waiting),
+            _ => (bounds.min, PollResult::Called),
+        };
+        if !self.room.allows_poll(token.place.sequence, self.now, told) {
             self.room.metrics.polled(PollResult::Limited);
-            return Answer::TooFast { retry_after: self.room.policy().poll_interval().min };
+            return Answer::TooFast { retry_after: told };
         }
-        self.room.metrics.polled(PollResult::Called);
-        self.claim(token, query).await
+        self.room.metrics.polled(result);
+        self.keep(token, query).await
+    }
+
+    /// The position of a place; claims it when it is called and the query says so. Pages opened and joins repeated come
+    /// here directly: nobody was told a pace for those, and they cost no more than a join without a token.
+    pub async fn keep(&self, token: &QueueToken, query: PollQuery) -> Answer<'a> {
+        match self.snapshot.standing(token.place) {
+            Standing::Waiting { ahead } => {
+                Answer::Position(self.unmoved(self.waiting(ahead, token.joined), query.seen))
+            }
+            Standing::Spent if self.snapshot.has_ended(token.visitor) => {
+                Answer::Position(self.bare(State::Ended, token.joined))
+            }
+            _ => self.claim(token, query).await,
+        }
     }
 
     async fn claim(&self, token: &QueueToken, query: PollQuery) -> Answer<'a> {
@@ -126,8 +131,8 @@ impl<'a> Desk<'a> {
             }
             Ok(Claimed::Admitted(session)) => Answer::Position(self.admitted(session, token.place, token.joined)),
             Ok(Claimed::Ended) => Answer::Position(self.bare(State::Ended, token.joined)),
-            Ok(Claimed::Offered) => Answer::Position(self.called(token)),
-            Ok(Claimed::Refused(refusal)) => self.refused(refusal, token),
+            Ok(Claimed::Offered) => Answer::Position(self.unmoved(self.called(token), query.seen)),
+            Ok(Claimed::Refused(refusal)) => self.refused(refusal, token, query),
             Ok(Claimed::NotCalled | Claimed::Missed) => {
                 let ahead = self.ahead(token.place);
                 Answer::Position(self.unmoved(self.waiting(ahead, token.joined), query.seen))
@@ -135,23 +140,25 @@ impl<'a> Desk<'a> {
             Ok(Claimed::Unknown) => Answer::Undecided(StoreError::Absent),
             // The turn is not lost with an answer: the last known position stands until the store decides again.
             Err(_) => {
-                let mut document = self.called(token);
+                let mut document = self.unmoved(self.called(token), query.seen);
                 document.degraded = true;
                 Answer::Position(document)
             }
         }
     }
 
-    fn refused(&self, refusal: Refusal, token: &QueueToken) -> Answer<'a> {
+    fn refused(&self, refusal: Refusal, token: &QueueToken, query: PollQuery) -> Answer<'a> {
         match refusal {
             Refusal::Closed => Answer::Closed,
             Refusal::Paused => Answer::Position(self.bare(State::Paused, token.joined)),
             Refusal::NotOpen(_) | Refusal::Holding(_) => {
                 let mut document = self.waiting(self.ahead(token.place), token.joined);
                 document.degraded |= matches!(refusal, Refusal::Holding(_));
-                Answer::Position(document)
+                Answer::Position(self.unmoved(document, query.seen))
             }
-            Refusal::CohortFull | Refusal::RateLimited(_) => Answer::Position(self.called(token)),
+            Refusal::CohortFull | Refusal::RateLimited(_) => {
+                Answer::Position(self.unmoved(self.called(token), query.seen))
+            }
         }
     }
 

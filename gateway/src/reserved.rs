@@ -123,8 +123,7 @@ async fn join(
 /// A held place, or a new one when there is none or its session is over.
 pub async fn join_or_keep<'a>(desk: &Desk<'a>, held: Option<QueueToken>) -> (Answer<'a>, StatusCode) {
     if let Some(token) = held {
-        let kept = desk.position(&token, PollQuery { claim: true, seen: None }).await;
-        match kept {
+        match desk.keep(&token, PollQuery { claim: true, seen: None }).await {
             Answer::Position(document) if document.state == State::Ended => {}
             kept => return (kept, StatusCode::OK),
         }

@@ -8,5 +8,6 @@ mod credentials;
 mod edge_listener;
 mod edge_support;
 mod edge_upstream;
+mod journey;
 mod page;
 mod route;

@@ -1,0 +1,99 @@
+//! The store is away: nobody new is admitted, nobody admitted is thrown out, and nobody who waits is sent away (N18).
+
+use super::ask::Ask;
+use super::redis_server::RedisServer;
+use super::redis_signal::RedisProcess;
+use super::wait::eventually;
+use super::{Gateway, ONE_SLOT, Occupied, Origin, Setup};
+
+const JOIN: &str = "/_usher/concert/join";
+
+/// A Redis that is down at the start keeps nobody out for ever: the gateway is up and says no, and works without a
+/// restart once Redis is there.
+#[tokio::test]
+async fn redis_is_down_at_the_start() {
+    let Some(mut redis) = RedisServer::start() else { return };
+    redis.kill();
+    let origin = Origin::start().await;
+    let gateway = Gateway::start(&Setup::before(&origin).room(ONE_SLOT).redis(&redis.url())).await;
+    gateway.admin("/livez").await.expect(200);
+    let unready = gateway.admin("/readyz").await.expect(503).text();
+    assert!(unready.contains("[-] store of room concert"), "{unready}");
+    for ask in [Ask::get("/"), Ask::post(JOIN), Ask::get("/_usher/concert"), Ask::get("/_usher/concert/position")] {
+        let answer = gateway.send(ask).await.expect(503);
+        assert_eq!(answer.problem(), "/store-unavailable");
+        assert!(!answer.header("retry-after").is_empty());
+    }
+    let page = gateway.send(Ask::page("/").header("accept-language", "en")).await.expect(503);
+    assert!(page.text().contains("<html lang=\"en\">"), "{}", page.text());
+    gateway.send(Ask::get("/assets/x")).await.expect(200);
+    gateway.send(Ask::get("/_usher/jwks.json")).await.expect(200);
+    assert_eq!(gateway.metrics().await.value("usher_store_up"), 0.0);
+    assert_eq!(origin.seen().len(), 1, "only the open path");
+
+    redis.start_again();
+    gateway.becomes_ready().await;
+    gateway.send(Ask::page("/")).await.expect(200);
+    assert_eq!(gateway.metrics().await.value("usher_store_up"), 1.0);
+}
+
+/// A Redis that hangs in mid-run: admitted visitors go on, waiting ones see their last position and that it is the last
+/// known, arrivals are told to come back; when it answers again everything goes on from there.
+#[tokio::test]
+async fn redis_hangs_in_mid_run() {
+    let Some(redis) = RedisServer::start() else { return };
+    let Occupied { gateway, mut insider, origin: _origin } =
+        Occupied::of(|setup: Setup| setup.redis(&redis.url())).await;
+    let (mut first, mut second) = (gateway.visitor(), gateway.visitor());
+    first.join().await;
+    second.join().await;
+    second.stands_at(2).await;
+    let process = RedisProcess::of(&redis).await;
+    process.freeze();
+
+    for ask in [Ask::post(JOIN), Ask::get("/")] {
+        let answer = gateway.send(ask).await.expect(503);
+        assert_eq!(answer.problem(), "/store-unavailable");
+        assert!(!answer.header("retry-after").is_empty());
+    }
+
+    let degraded = second.polls_until("seen=2", "the notice", |document| document["degraded"] == true).await;
+    assert_eq!((&degraded["state"], &degraded["position"]), (&"waiting".into(), &2.into()), "{degraded}");
+    insider.send(Ask::get("/v1/events")).await.expect(200);
+    insider.send(Ask::post("/v1/holds").body("seat 4")).await.expect(200);
+    let page = second.send(Ask::page("/")).await.expect(200);
+    assert!(page.text().contains("data-position=\"2\""), "a page for who waits: {}", page.text());
+    gateway.admin("/readyz").await.expect(503);
+    let metrics = gateway.metrics().await;
+    assert_eq!(metrics.value("usher_store_up"), 0.0);
+
+    process.thaw();
+    gateway.becomes_ready().await;
+    let restored = second.polls_until("seen=2", "the end of it", |document| document["degraded"] == false).await;
+    assert_eq!(restored["position"], 2, "{restored}");
+    insider.leave().await;
+    first.enters().await;
+    second.stands_at(1).await;
+    eventually("a place for an arrival", async || (gateway.send(Ask::post(JOIN)).await.status == 201).then_some(()))
+        .await;
+}
+
+/// A Redis that is gone: the same, and whoever is in stays in.
+#[tokio::test]
+async fn redis_dies_in_mid_run() {
+    let Some(mut redis) = RedisServer::start() else { return };
+    let Occupied { gateway, mut insider, origin: _origin } =
+        Occupied::of(|setup: Setup| setup.redis(&redis.url())).await;
+    let mut visitor = gateway.visitor();
+    visitor.join().await;
+    visitor.stands_at(1).await;
+    redis.kill();
+    let degraded = visitor.polls_until("", "the notice", |document| document["degraded"] == true).await;
+    assert_eq!(degraded["position"], 1, "{degraded}");
+    assert_eq!(gateway.send(Ask::post(JOIN)).await.expect(503).problem(), "/store-unavailable");
+    // The visit cannot be ended at the store, but the answer of the upstream is the visitor's all the same.
+    insider.send(Ask::get("/session/extend=300")).await.expect(200);
+    insider.send(Ask::get("/session/complete")).await.expect(200);
+    let log = gateway.process.log();
+    assert!(log.contains("the store cannot decide"), "{log}");
+}

@@ -1,0 +1,90 @@
+//! The upstream fails: the visitor is told so, keeps place and session, and gets through when it is back.
+
+use std::time::Duration;
+
+use gateway::clock;
+
+use super::ask::Ask;
+use super::usher::Reserved;
+use super::{Gateway, ONE_SLOT, Occupied, Setup};
+
+/// An upstream that is down is a page for people and a problem for programs, at once, and the ticket is kept: nobody
+/// waits again because of it.
+#[tokio::test]
+async fn an_upstream_that_is_down() {
+    let nobody = Reserved::new();
+    let gateway = Gateway::ready(&Setup::before_address(nobody.address).room(ONE_SLOT)).await;
+    let mut visitor = gateway.visitor();
+    let page = visitor.send(Ask::page("/").header("accept-language", "en")).await.expect(502);
+    assert!(page.text().contains("<html lang=\"en\">"), "{}", page.text());
+    assert_eq!(page.header("cache-control"), "no-store");
+    assert!(visitor.ticket().is_some(), "admitted all the same");
+    assert!(!page.text().contains(&nobody.address.to_string()), "the inside is not shown");
+    let problem = visitor.send(Ask::post("/v1/holds").body("x")).await.expect(502);
+    assert_eq!(problem.problem(), "/upstream-unavailable");
+    assert!(!problem.text().contains(&nobody.address.to_string()));
+    let metrics = gateway.metrics().await;
+    assert_eq!(metrics.value("usher_upstream_up{upstream=\"booking\"}"), 0.0);
+    assert!(metrics.value("usher_upstream_errors_total{reason=\"connect\",upstream=\"booking\"}") >= 2.0);
+}
+
+/// An upstream that stops in mid-run and comes back: the same ticket works again.
+#[tokio::test]
+async fn an_upstream_that_goes_away() {
+    let Occupied { origin, mut insider, gateway: _gateway } = Occupied::new().await;
+    drop(origin);
+    assert_eq!(insider.send(Ask::get("/")).await.expect(502).problem(), "/upstream-unavailable");
+    assert_eq!(insider.position("").await["state"], "admitted");
+}
+
+/// An upstream that hangs costs no more than the configured patience, and is not asked a second time for what may have
+/// had an effect (N25).
+#[tokio::test]
+async fn an_upstream_that_hangs() {
+    let patience = |setup: Setup| setup.upstream("response_timeout = \"300ms\"\n");
+    let Occupied { origin, mut insider, gateway: _gateway } = Occupied::of(patience).await;
+    let before = origin.seen().len();
+    let began = clock::monotonic();
+    let answer = insider.send(Ask::post("/hang").body("pay")).await.expect(504);
+    assert_eq!(answer.problem(), "/upstream-timeout");
+    let took = clock::monotonic().duration_since(began);
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(5), "{took:?}");
+    let page = insider.send(Ask::page("/hang")).await.expect(504);
+    assert!(page.text().contains("<html"), "{}", page.text());
+    assert_eq!(origin.seen().len(), before + 2, "each was asked once");
+    insider.send(Ask::get("/")).await.expect(200);
+}
+
+/// An upstream with no connection to spare is told as busy, not as broken.
+#[tokio::test]
+async fn an_upstream_that_is_busy() {
+    let narrow = |setup: Setup| setup.upstream("max_connections = 1\npool_wait = \"100ms\"\n");
+    let Occupied { origin, gateway, mut insider } = Occupied::of(narrow).await;
+    let ticket = insider.ticket().unwrap();
+    let address = gateway.address;
+    let slow = tokio::spawn(Ask::get("/slow").header("usher-ticket", &ticket).send(address));
+    super::wait::eventually("the slow request", async || {
+        origin.seen().iter().find(|seen| seen.target == "/slow").cloned()
+    })
+    .await;
+    assert_eq!(insider.send(Ask::get("/")).await.expect(503).problem(), "/upstream-busy");
+    origin.release();
+    slow.await.unwrap().expect(200);
+    insider.send(Ask::get("/")).await.expect(200);
+}
+
+/// Connections are kept on both sides: a visit of many clicks costs the upstream one connection a core, not one a click.
+#[tokio::test]
+async fn a_keep_alive_connection_carries_many_requests() {
+    let Occupied { origin, gateway, insider } = Occupied::new().await;
+    let before = origin.seen().len();
+    let mut connection = super::ask::connect(gateway.address).await.unwrap();
+    for _ in 0..50 {
+        let ask = Ask::get("/").header("usher-ticket", &insider.ticket().unwrap());
+        super::ask::exchange(&mut connection, ask.into_request()).await.unwrap().expect(200);
+    }
+    assert_eq!(origin.seen().len(), before + 50);
+    let metrics = gateway.metrics().await;
+    let opened = metrics.value("usher_upstream_connections{state=\"idle\",upstream=\"booking\"}");
+    assert!((1.0..=2.0).contains(&opened), "{opened} connections for one visitor at a time");
+}
