@@ -142,7 +142,7 @@ async fn keys_are_fetched_and_followed() {
     let accepted = async |stranger: &Customer| {
         let until = async {
             while stranger.get("/v1/events").await.status != 200 {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(Duration::from_secs(10), until).await.unwrap();
