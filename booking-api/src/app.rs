@@ -62,13 +62,20 @@ pub struct App {
     _chores: JoinSet<()>,
 }
 
-/// The writers of an app, to be awaited after the app is dropped: then all that was taken is on disk.
+/// The writers of an app, to be awaited after the app is dropped: then all that was taken is on disk. They end with
+/// their app, whether awaited or not.
 pub struct Writers(JoinSet<()>);
 
 impl Writers {
     /// Waits until the last command is done.
     pub async fn finish(mut self) {
         while self.0.join_next().await.is_some() {}
+    }
+}
+
+impl Drop for Writers {
+    fn drop(&mut self) {
+        self.0.detach_all();
     }
 }
 

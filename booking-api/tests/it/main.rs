@@ -9,6 +9,8 @@ mod keys;
 mod load;
 mod money;
 mod pages;
+mod postgres;
+mod postgres_server;
 mod process;
 mod race;
 mod restart;

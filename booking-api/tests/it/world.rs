@@ -120,10 +120,7 @@ impl World {
     }
 
     pub(crate) async fn customer(&self) -> Customer {
-        let stranger = self.stranger();
-        let answer = stranger.post("/v1/demo/sign-in", None, json!({"name": "Kim"})).await.expect(201);
-        let token = answer.body["token"].as_str().unwrap().to_owned();
-        Customer { token, ..stranger }
+        self.stranger().sign_in().await
     }
 
     pub(crate) fn with_token(&self, token: &str) -> Customer {
@@ -131,7 +128,7 @@ impl World {
     }
 
     pub(crate) fn stranger(&self) -> Customer {
-        Customer { router: self.router.clone(), token: String::new(), ticket: None }
+        Customer::stranger(&self.router)
     }
 }
 
@@ -140,6 +137,20 @@ pub(crate) fn address(directory: &TempDir) -> String {
 }
 
 impl Customer {
+    pub(crate) fn stranger(router: &Router) -> Self {
+        Self { router: router.clone(), token: String::new(), ticket: None }
+    }
+
+    pub(crate) async fn sign_in(self) -> Self {
+        let answer = self.post("/v1/demo/sign-in", None, json!({"name": "Kim"})).await.expect(201);
+        Self { token: answer.body["token"].as_str().unwrap().to_owned(), ..self }
+    }
+
+    /// The same customer at another instance.
+    pub(crate) fn at(&self, router: &Router) -> Self {
+        Self { router: router.clone(), ..self.clone() }
+    }
+
     pub(crate) fn token(&self) -> &str {
         &self.token
     }
