@@ -19,9 +19,8 @@ use super::wait::{PATIENCE, eventually};
 /// as the gateway ended.
 const WATCHDOG: &str = r#"
     exec 3<&0
-    "$@" 3<&- </dev/null &
+    sh -c 'echo "$$"; exec "$@"' usher "$@" 3<&- </dev/null &
     usher=$!
-    echo "$usher"
     { read -r _ <&3; kill -KILL "$usher"; } >/dev/null 2>&1 &
     dog=$!
     exec 3<&-
