@@ -184,8 +184,7 @@ impl Keeper {
         match error {
             None => tracing::info!(room = %self.room.id(), "the store answers"),
             Some(error) => {
-                let room = self.room.id();
-                tracing::warn!(%room, %error, "the store cannot decide: nobody new is admitted, admitted visitors go on");
+                tracing::warn!(room = %self.room.id(), %error, "the store cannot decide: nobody new is admitted, admitted visitors go on");
             }
         }
     }

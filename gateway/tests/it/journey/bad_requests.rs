@@ -93,11 +93,9 @@ async fn a_body_too_long_is_refused() {
     assert_eq!(gateway.send(fits).await.expect(200).json()["body_bytes"], 64 * 1024);
     let told = Ask::post("/v1/holds").header("usher-ticket", &ticket).body(long);
     assert_eq!(gateway.send(told).await.expect(413).problem(), "/body-too-large");
+    let head = format!("POST /v1/holds HTTP/1.1\r\nHost: a\r\nUsher-Ticket: {ticket}\r\nConnection: close\r\n");
     let piece = format!("8000\r\n{}\r\n", "x".repeat(0x8000));
-    let chunked = format!(
-        "POST /v1/holds HTTP/1.1\r\nHost: a\r\nUsher-Ticket: {ticket}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{}1\r\nx\r\n0\r\n\r\n",
-        piece.repeat(2)
-    );
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{}1\r\nx\r\n0\r\n\r\n", piece.repeat(2));
     let answer = raw(gateway.address, &chunked).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }

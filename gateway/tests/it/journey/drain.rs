@@ -15,7 +15,13 @@ async fn what_is_under_way_finishes() {
 
     gateway.process.signal("TERM");
     eventually("refused connections", async || tokio::net::TcpStream::connect(address).await.err()).await;
-    assert!(!slow.is_finished());
+    let mut looks = 0;
+    eventually("that it is left in peace", async || {
+        assert!(!slow.is_finished());
+        looks += 1;
+        (looks == 5).then_some(())
+    })
+    .await;
     origin.release();
     let answer = tokio::time::timeout(PATIENCE, slow).await.expect("an answer").unwrap().expect(200);
     assert_eq!(answer.json()["target"], "/slow", "whole: {}", answer.text());
@@ -38,7 +44,8 @@ async fn a_drain_has_a_deadline() {
     assert!(gateway.process.log().contains("cut at the drain's deadline"), "{}", gateway.process.log());
 }
 
-/// Balancers get time to notice: readiness fails at once while visitors are still served; a second signal cuts it short.
+/// Balancers get time to notice: readiness fails at once while visitors are still served; a second signal cuts it
+/// short.
 #[tokio::test]
 async fn readiness_fails_first() {
     let long = |setup: Setup| setup.more("[drain]\ndelay = \"1h\"\ntimeout = \"10s\"\n");

@@ -87,8 +87,8 @@ async fn a_position_shown_does_not_grow() {
     }
 }
 
-/// N1, N4: who fell silent at the turn loses nothing but the turn, and whoever stands behind is told why the position grew
-/// when the silent one is back.
+/// N1, N4: who fell silent at the turn loses nothing but the turn, and whoever stands behind is told why the position
+/// grew when the silent one is back.
 #[tokio::test]
 async fn a_return_is_told_to_those_behind() {
     let Occupied { gateway, mut insider, origin: _origin } =

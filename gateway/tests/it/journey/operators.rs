@@ -33,8 +33,8 @@ impl Metrics {
     }
 }
 
-/// Dashboards and alerts are written against these names: all of the contract that this gateway can fill are there, with
-/// the labels of the contract and none that would tell visitors apart.
+/// Dashboards and alerts are written against these names: all of the contract that this gateway can fill are there,
+/// with the labels of the contract and none that would tell visitors apart.
 #[tokio::test]
 async fn metrics_have_their_names() {
     let limit = "[[rate_limit]]\nname = \"per-client\"\nscope = \"client\"\nrate_per_second = 1000\nburst = 1000\n";

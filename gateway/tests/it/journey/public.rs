@@ -75,7 +75,12 @@ async fn nobody_enters_before_the_opening() {
 #[tokio::test]
 async fn nobody_enters_after_the_closing() {
     let origin = Origin::start().await;
-    let event = "[[room.event]]\nname = \"on-sale\"\nevent_start_time = \"2026-01-01T00:00:00Z\"\nevent_end_time = \"2026-01-02T00:00:00Z\"\n";
+    let event = r#"
+        [[room.event]]
+        name = "on-sale"
+        event_start_time = "2026-01-01T00:00:00Z"
+        event_end_time = "2026-01-02T00:00:00Z"
+    "#;
     let setup = Setup::before(&origin).room(ONE_SLOT).room(event);
     let gateway = Gateway::ready(&setup).await;
     let join = gateway.send(Ask::post("/_usher/concert/join")).await.expect(503);

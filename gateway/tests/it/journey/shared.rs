@@ -35,8 +35,8 @@ impl Pair {
     }
 }
 
-/// Places are dense over both gateways, everybody has exactly one, and both show the same position for it; a token and a
-/// ticket of one are good at the other.
+/// Places are dense over both gateways, everybody has exactly one, and both show the same position for it; a token and
+/// a ticket of one are good at the other.
 #[tokio::test]
 async fn two_gateways_have_one_line() {
     let Some(pair) = Pair::of("total_active_users = 1\n").await else { return };
@@ -116,22 +116,22 @@ async fn the_cohort_is_one() {
         }
     }
     assert_eq!(inside.len(), LIMIT);
-    let mut visits = LIMIT;
+    let mut rounds = 0;
     let began = gateway::clock::monotonic();
     while !line.is_empty() {
         assert!(gateway::clock::monotonic().duration_since(began) < PATIENCE * 2, "{} still wait", line.len());
-        // One leaves at either gateway; everybody asks at the other one than before.
+        // One leaves; then everybody who waits asks once, now at one gateway and now at the other.
+        rounds += 1;
         let mut leaver = inside.remove(0);
         leaver.send(Ask::get("/session/complete")).await.expect(200);
         let mut waiting = Vec::new();
         for (index, visitor) in line.drain(..).enumerate() {
-            let mut visitor = visitor.moved_to(pair.gateways[(visits + index) % 2].address);
+            let mut visitor = visitor.moved_to(pair.gateways[(rounds + index) % 2].address);
             let answer = visitor.poll("").await;
             let admitted = answer.status == 200 && answer.json()["state"] == "admitted";
             if admitted { inside.push(visitor) } else { waiting.push(visitor) }
         }
         line = waiting;
-        visits += usize::from(inside.len() == LIMIT);
         assert!(inside.len() <= LIMIT, "{} are in", inside.len());
         for gateway in &pair.gateways {
             let sessions = gateway.metrics().await.value("usher_active_sessions{room=\"concert\"}");

@@ -13,8 +13,8 @@ async fn run(arguments: &[&str]) -> (Option<i32>, String) {
     (code, process.log())
 }
 
-/// A key that nobody knows is a mistake in the making: the line, the nearest name and exit code 78, on `check` and `run`
-/// alike.
+/// A key that nobody knows is a mistake in the making: the line, the nearest name and exit code 78, on `check` and
+/// `run` alike.
 #[tokio::test]
 async fn an_unknown_key_is_told() {
     let origin = Origin::start().await;

@@ -73,7 +73,8 @@ async fn an_upstream_that_is_busy() {
     insider.send(Ask::get("/")).await.expect(200);
 }
 
-/// Connections are kept on both sides: a visit of many clicks costs the upstream one connection a core, not one a click.
+/// Connections are kept on both sides: a visit of many clicks costs the upstream one connection a core, not one a
+/// click.
 #[tokio::test]
 async fn a_keep_alive_connection_carries_many_requests() {
     let Occupied { origin, gateway, insider } = Occupied::new().await;
