@@ -140,14 +140,14 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
     };
     let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot, now: visit.now };
     let pass = judge(worker, room, &desk, &visit.request);
-    let visitor = pass.as_ref().map(|pass| pass.ticket.session.visitor);
+    let visitor = pass.as_ref().ok().map(|pass| pass.ticket.session.visitor);
     if let Err(limited) = worker.shape(room, visit.client, visitor, visit.now) {
         metrics.decided(Outcome::Limited);
         return refused(worker, respond::limited(&limited), visit.wants);
     }
-    let verdict = match pass {
-        Some(pass) => Verdict::Pass(pass, None),
-        None => ask_the_line(worker, room, &desk, &visit.request).await,
+    let (verdict, if_waiting) = match pass {
+        Ok(pass) => (Verdict::Pass(pass, None), Outcome::Waiting),
+        Err(outcome) => (ask_the_line(worker, room, &desk, &visit.request).await, outcome),
     };
     match verdict {
         Verdict::Pass(pass, granted) => {
@@ -161,7 +161,7 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
             (RequestKind::Forwarded, response)
         }
         Verdict::Wait(document) => {
-            metrics.decided(if document.state == State::Closed { Outcome::Closed } else { Outcome::Waiting });
+            metrics.decided(if document.state == State::Closed { Outcome::Closed } else { if_waiting });
             (RequestKind::Wait, respond::wait(worker, room, &document, visit.wants))
         }
         Verdict::Refuse(outcome, problem) => {
@@ -176,17 +176,24 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
     }
 }
 
-/// The right to pass, if the request shows one whose session is not over.
-fn judge(worker: &Worker, room: RoomIndex, desk: &Desk<'_>, request: &Request<RequestBody>) -> Option<Rc<Pass>> {
+/// The right to pass, if the request shows one whose session is not over; else what a wait will be counted as.
+fn judge(
+    worker: &Worker,
+    room: RoomIndex,
+    desk: &Desk<'_>,
+    request: &Request<RequestBody>,
+) -> Result<Rc<Pass>, Outcome> {
     let metrics = &desk.room.metrics;
     let shown = worker.cookies(room).ticket(request.headers());
     match worker.door.judge(shown, desk.room.id(), desk.keys, desk.time(), |result| metrics.verified(result)) {
-        Judgement::Good(pass) if !desk.snapshot.has_ended(pass.ticket.session.visitor) => return Some(pass),
-        Judgement::Good(_) => metrics.verified("revoked"),
-        Judgement::Bad => metrics.decided(Outcome::BadTicket),
-        Judgement::NoTicket => {}
+        Judgement::Good(pass) if !desk.snapshot.has_ended(pass.ticket.session.visitor) => Ok(pass),
+        Judgement::Good(_) => {
+            metrics.verified("revoked");
+            Err(Outcome::BadTicket)
+        }
+        Judgement::Bad => Err(Outcome::BadTicket),
+        Judgement::NoTicket => Err(Outcome::Waiting),
     }
-    None
 }
 
 /// Keeps or gives a place; the line may let straight in.

@@ -3,6 +3,7 @@
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
+use queue_core::invariants::Invariant;
 
 use super::{opts, register};
 
@@ -124,6 +125,15 @@ impl RoomMetricFamilies {
         let count = |name, help, labels: &[&str]| register(registry, IntCounterVec::new(opts(name, help), labels));
         let gauge = |name, help| register(registry, IntGaugeVec::new(opts(name, help), &["room"]));
         let real = |name, help| register(registry, GaugeVec::new(opts(name, help), &["room"]));
+        let violations = count(
+            "usher_invariant_violations_total",
+            "Promises found broken while running; must stay zero.",
+            &["invariant"],
+        );
+        // An alert on an increase needs the zero to be there first.
+        for invariant in Invariant::ALL {
+            violations.with_label_values(&[invariant.label()]);
+        }
         let wait = HistogramOpts::new("usher_wait_seconds", "Time from joining the line to entering.");
         Self {
             decisions: count("usher_decisions_total", "Decisions on requests to a room's paths.", &["room", "outcome"]),
@@ -144,11 +154,7 @@ impl RoomMetricFamilies {
             admissions: count("usher_admissions_total", "Sessions begun through this gateway.", &["room"]),
             wait: register(registry, HistogramVec::new(wait.buckets(WAIT_BOUNDS.to_vec()), &["room"])),
             tickets_issued: count("usher_tickets_issued_total", "Admission tickets signed.", &["room"]),
-            violations: count(
-                "usher_invariant_violations_total",
-                "Promises found broken while running; must stay zero.",
-                &["invariant"],
-            ),
+            violations,
         }
     }
 
