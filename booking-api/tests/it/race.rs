@@ -1,9 +1,12 @@
-//! Many at once.
+//! Many at once. They wait for each other before they ask: whoever asks later is refused from memory, which is not the
+//! rule that is tested here.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use booking_api::seed::Seed;
 use serde_json::Value;
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::world::World;
@@ -17,10 +20,12 @@ async fn no_seat_is_sold_twice() {
     collect(&world.stranger().get("/v1/events/concert/map").await.body, &mut units);
     assert_eq!(units.len(), 20);
 
+    let start = Arc::new(Barrier::new(120));
     let mut tasks = JoinSet::new();
     for index in 0..120_usize {
-        let (customer, units) = (world.customer().await, units.clone());
+        let (customer, units, start) = (world.customer().await, units.clone(), Arc::clone(&start));
         tasks.spawn(async move {
+            start.wait().await;
             let mut sold = Vec::new();
             for step in 0..units.len() {
                 let unit = &units[(index * 7 + step) % units.len()];
@@ -51,10 +56,14 @@ async fn no_seat_is_sold_twice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_seat_has_one_winner() {
     let world = World::new().await;
+    let start = Arc::new(Barrier::new(200));
     let mut tasks = JoinSet::new();
     for _ in 0..200 {
-        let customer = world.customer().await;
-        tasks.spawn(async move { customer.hold("a", &["A-1-1"]).await });
+        let (customer, start) = (world.customer().await, Arc::clone(&start));
+        tasks.spawn(async move {
+            start.wait().await;
+            customer.hold("a", &["A-1-1"]).await
+        });
     }
     let answers = tasks.join_all().await;
     let won = answers.iter().filter(|answer| answer.status == 201).count();
@@ -71,12 +80,14 @@ async fn overlapping_sets_are_all_or_nothing() {
     let world = World::with(Seed::concert("concert", 400), 1_000_000).await;
     let mut units = Vec::new();
     collect(&world.stranger().get("/v1/events/concert/map").await.body, &mut units);
+    let start = Arc::new(Barrier::new(80));
     let mut tasks = JoinSet::new();
     for pair in 0..40_usize {
         let [one, other] = [[0, 1, 2, 3], [5, 4, 3, 2]].map(|picks| picks.map(|pick| units[pair * 8 + pick].clone()));
         for set in [one, other] {
-            let customer = world.customer().await;
+            let (customer, start) = (world.customer().await, Arc::clone(&start));
             tasks.spawn(async move {
+                start.wait().await;
                 let set: Vec<&str> = set.iter().map(String::as_str).collect();
                 let answer = customer.hold("a", &set).await;
                 if answer.status != 201 {
