@@ -47,7 +47,9 @@ impl Bed {
         let inside = join_all(&pool, OPEN_ROOM, options.admitted).await?;
         let tickets = inside.into_iter().map(|position| position.ticket.context("not admitted to an open room"));
         let tickets = tickets.collect::<anyhow::Result<Vec<_>>>()?;
-        let waiting = join_all(&pool, WAITING_ROOM, options.waiting).await?;
+        // The first one is let straight in and fills the room; the line begins behind.
+        let mut waiting = join_all(&pool, WAITING_ROOM, options.waiting.saturating_add(1)).await?;
+        waiting.retain(|position| position.state != State::Admitted);
         ensure!(waiting.iter().all(|position| position.state == State::Waiting), "not everyone waits in the line");
         let tokens: Vec<String> = waiting.into_iter().filter_map(|position| position.token).collect();
 

@@ -125,7 +125,6 @@ path = "/line"
 upstream = "origin"
 total_active_users = 1
 new_users_per_minute = 60
-queue_all = true
 poll_interval = {{ min = "1s", max = "1s" }}
 
 [[rate_limit]]

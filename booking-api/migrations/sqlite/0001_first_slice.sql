@@ -193,6 +193,8 @@ CREATE TABLE payment (
 
 -- One open or succeeded payment per order.
 CREATE UNIQUE INDEX payment_live ON payment (order_id) WHERE state IN ('created', 'sent', 'unknown', 'succeeded');
+-- The one above serves no query that does not name these states.
+CREATE INDEX payment_order ON payment (order_id);
 
 CREATE TABLE refund (
     id TEXT PRIMARY KEY,

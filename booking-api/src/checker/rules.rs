@@ -74,10 +74,10 @@ const RULES: [Rule; 20] = [
     Rule {
         invariant: "B3",
         says: "a held unit ends with its hold, and no hold passes its ceiling",
-        query: "SELECT h.id FROM hold h
-                WHERE h.expires_at > h.max_expires_at
-                   OR EXISTS (SELECT 1 FROM unit_state s WHERE s.hold = h.id AND s.state = 'held'
-                              AND s.expires_at <> h.expires_at)",
+        query: "SELECT h.id FROM hold h WHERE h.expires_at > h.max_expires_at
+                UNION ALL
+                SELECT s.event || ' ' || s.unit FROM unit_state s JOIN hold h ON h.id = s.hold
+                WHERE s.state = 'held' AND s.expires_at <> h.expires_at",
     },
     Rule {
         invariant: "B4",
@@ -91,9 +91,10 @@ const RULES: [Rule; 20] = [
     Rule {
         invariant: "B4",
         says: "a hold has lines; one that was released has no unit",
-        query: "SELECT h.id FROM hold h
-                WHERE NOT EXISTS (SELECT 1 FROM hold_line l WHERE l.hold = h.id)
-                   OR (h.state = 'released' AND EXISTS (SELECT 1 FROM unit_state s WHERE s.hold = h.id))",
+        query: "SELECT h.id FROM hold h WHERE NOT EXISTS (SELECT 1 FROM hold_line l WHERE l.hold = h.id)
+                UNION ALL
+                SELECT s.event || ' ' || s.unit FROM unit_state s JOIN hold h ON h.id = s.hold
+                WHERE h.state = 'released'",
     },
     Rule {
         invariant: "B5",
@@ -141,9 +142,10 @@ const RULES: [Rule; 20] = [
     Rule {
         invariant: "B8",
         says: "no customer's balance is below zero",
-        query: "SELECT a.id FROM account a WHERE a.kind = 'customer'
-                AND (SELECT COALESCE(SUM(CASE WHEN t.credit = a.id THEN t.amount ELSE -t.amount END), 0)
-                     FROM transfer t WHERE a.id IN (t.debit, t.credit)) < 0",
+        query: "SELECT a.id FROM account a
+                WHERE a.kind = 'customer'
+                  AND (SELECT COALESCE(SUM(t.amount), 0) FROM transfer t WHERE t.credit = a.id)
+                      < (SELECT COALESCE(SUM(t.amount), 0) FROM transfer t WHERE t.debit = a.id)",
     },
     Rule {
         invariant: "B8",

@@ -298,9 +298,11 @@ pub(crate) async fn entries(
            SELECT t.id, t.kind, t.ref, t.created_at, t.change,
                   CAST(SUM(t.change) OVER (ORDER BY t.created_at, t.id) AS BIGINT) AS balance
            FROM (
-             SELECT t.id, t.kind, t.ref, t.created_at,
-                    CASE WHEN t.credit = a.id THEN t.amount ELSE -t.amount END AS change
-             FROM transfer t JOIN account a ON a.id IN (t.debit, t.credit) WHERE a.owner = $1
+             SELECT t.id, t.kind, t.ref, t.created_at, t.amount AS change
+             FROM account a JOIN transfer t ON t.credit = a.id WHERE a.owner = $1
+             UNION ALL
+             SELECT t.id, t.kind, t.ref, t.created_at, -t.amount AS change
+             FROM account a JOIN transfer t ON t.debit = a.id WHERE a.owner = $1
            ) t
          ) entry
          WHERE created_at < $2 OR (created_at = $2 AND id < $3)
