@@ -256,7 +256,11 @@ mod tests {
         assert_eq!(found(|room| room.sessions = 3), [], "found again, not admitted");
         assert_eq!(found(|room| (room.mark.claims, room.time) = (6, Timestamp::from_millis(100_999))), [N7]);
         assert_eq!(found(|room| (room.mark.claims, room.time) = (6, Timestamp::from_secs(101))), []);
-        assert_eq!(found(|room| (room.sessions, room.mark.claims, room.limits_version) = (3, 3, 2)), [], "a cap may fall below the cohort");
+        assert_eq!(
+            found(|room| (room.sessions, room.mark.claims, room.limits_version) = (3, 3, 2)),
+            [],
+            "a cap may fall below the cohort"
+        );
     }
 
     /// The label of the metric is the number of the design.

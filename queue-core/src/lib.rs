@@ -30,6 +30,7 @@ pub mod line;
 pub mod pacing;
 mod place;
 mod policy;
+pub mod recovery;
 pub mod release;
 mod room_id;
 mod session;

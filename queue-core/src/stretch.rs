@@ -116,8 +116,7 @@ impl Stretch {
         let places = set_bits(spent).map(|offset| first + offset).take_while(|index| *index <= self.given);
         let fresh: Vec<u32> = places
             .filter(|index| {
-                Sequence::new(*index)
-                    .is_some_and(|index| self.bits.set(index, PlaceState::Spent) != PlaceState::Spent)
+                Sequence::new(*index).is_some_and(|index| self.bits.set(index, PlaceState::Spent) != PlaceState::Spent)
             })
             .collect();
         fresh.into_iter().map(|index| self.life.mark().plus(index)).collect()
@@ -147,7 +146,8 @@ impl Stretch {
 
 /// The offsets of the bits set in a bitmap, ascending.
 pub(crate) fn set_bits(bytes: &[u8]) -> impl Iterator<Item = u32> {
-    (0_u32..).zip(bytes).filter(|(_, byte)| **byte != 0).flat_map(|(index, byte)| {
-        (0..8).filter(move |bit| byte & (0x80 >> bit) != 0).map(move |bit| index * 8 + bit)
-    })
+    (0_u32..)
+        .zip(bytes)
+        .filter(|(_, byte)| **byte != 0)
+        .flat_map(|(index, byte)| (0..8).filter(move |bit| byte & (0x80 >> bit) != 0).map(move |bit| index * 8 + bit))
 }

@@ -13,8 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 use self::scripts::{Arguments, SCRIPTS, Scripts};
 use super::{
     Arrival, Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Heard, Joined, MAX_BATCH, Merged,
-    Opening, PERIODS_OF_SILENCE, Pending, Period, Proposal, Renewal, Renewed, Stamped, Store, StoreError, Summary, Swept,
-    Terms, Testimony,
+    Opening, PERIODS_OF_SILENCE, Pending, Period, Proposal, Renewal, Renewed, Stamped, Store, StoreError, Summary,
+    Swept, Terms, Testimony,
 };
 use crate::RoomId;
 use crate::high_water::Version;

@@ -110,7 +110,8 @@ impl Testimony {
         first(&mut self.joins, &mut rest.joins);
         first(&mut self.sessions, &mut rest.sessions);
         first(&mut self.ended, &mut rest.ended);
-        let more = !(rest.spent.is_empty() && rest.joins.is_empty() && rest.sessions.is_empty() && rest.ended.is_empty());
+        let more =
+            !(rest.spent.is_empty() && rest.joins.is_empty() && rest.sessions.is_empty() && rest.ended.is_empty());
         let mut parts = vec![self];
         if more {
             parts.extend(rest.parts());

@@ -74,7 +74,7 @@ local function find_session(visitor, started, ends, score)
   redis.call('ZADD', key('active'), show(ends), visitor)
   redis.call('HSET', key('sessions'), visitor, show(started) .. ':' .. show(score))
   sessions = nil
-  if started < room.began then
+  if started <= room.began then
     room.unknown_known = redis.call('HINCRBY', key('state'), 'unknown_known', 1)
   end
 end

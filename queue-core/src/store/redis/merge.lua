@@ -80,7 +80,7 @@ else
     merged = 'began'
   elseif ask == 'resume' and (behind or moved) and follows then
     local seen = tonumber(ARGV[1])
-    if seen > 0 and (seen ~= room.life or room.version < tonumber(ARGV[23])) then return { 'behind', mark() } end
+    if seen > room.life or seen == room.life and room.version < tonumber(ARGV[23]) then return { 'behind', mark() } end
     merged = 'resumed'
   elseif behind then
     return { 'behind', mark() }

@@ -183,8 +183,7 @@ impl Room {
     }
 
     pub(in crate::store::memory) fn call(&mut self, call: &Call, terms: &Terms, now: Timestamp) -> Called {
-        let fresh =
-            call.from == self.line.frontier() && call.limits_version == self.limits_version && !self.paused;
+        let fresh = call.from == self.line.frontier() && call.limits_version == self.limits_version && !self.paused;
         let Some(to) = call.called.last().copied().filter(|to| *to > self.line.frontier() && *to <= self.line.last())
         else {
             return Called::Stale;

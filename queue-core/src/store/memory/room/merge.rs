@@ -93,8 +93,8 @@ impl Room {
         let merged = match testimony.ask {
             Ask::Begin(life) if (behind || moved || disproved) && follows(life) => Merged::Began,
             Ask::Resume { life, known_since } if (behind || moved) && follows(life) => {
-                let whole = caller.seen.is_nothing() || caller.seen.life == mark.life && mark.version >= known_since;
-                if !whole {
+                let older = caller.seen.life > mark.life;
+                if older || caller.seen.life == mark.life && mark.version < known_since {
                     return Err(StoreError::Behind(mark));
                 }
                 Merged::Resumed
@@ -141,7 +141,7 @@ impl Room {
     /// Adds what is missing.
     pub(in crate::store::memory) fn remember(&mut self, testimony: &Testimony, now: Timestamp) {
         self.obey(&testimony.control, now);
-        let news = testimony.past.iter().fold(false, |news, past| self.line.learn(past.life, past.last) || news);
+        let news = testimony.past.iter().filter(|past| self.line.learn(past.life, past.last)).count() > 0;
         let young = now < self.began + testimony.hold;
         let held = self.hold_until > self.began;
         let memory = testimony.proof == Proof::Memory;

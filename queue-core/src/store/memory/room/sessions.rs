@@ -32,7 +32,7 @@ impl Room {
         if lost {
             let ends = Timestamp::from_millis(session.ends.as_millis());
             self.keep_session(visitor, Stay { started: session.id.started, ends, place });
-            self.unknown.found(session.id.started < self.began);
+            self.unknown.found(session.id.started <= self.began);
         }
         lost
     }

@@ -75,7 +75,9 @@ impl Silence {
         let (epoch, chunk, offset) = HeardChunk::locate(place);
         (1..=PERIODS_OF_SILENCE).any(|before| {
             let marks = self.heard.get(&(current.before(before), epoch, chunk));
-            marks.and_then(|marks| marks.get(offset as usize / 8)).is_some_and(|byte| byte & (0x80 >> (offset % 8)) != 0)
+            marks
+                .and_then(|marks| marks.get(offset as usize / 8))
+                .is_some_and(|byte| byte & (0x80 >> (offset % 8)) != 0)
         })
     }
 }
