@@ -220,6 +220,7 @@ mod tests {
             limits_version: 1,
             limits_by_operator: false,
             paused: false,
+            began: Timestamp::ZERO,
             hold_until: Timestamp::ZERO,
             collect_until: Timestamp::ZERO,
         }

@@ -37,6 +37,8 @@ pub struct Summary {
     pub limits_by_operator: bool,
     /// Whether an operator paused the room.
     pub paused: bool,
+    /// When the room's life began: sessions begun earlier may have been lost since.
+    pub began: Timestamp,
     /// Until when calls are held after a loss of data.
     pub hold_until: Timestamp,
     /// Until when those who came while the store was away are collected; zero: nobody is.

@@ -189,6 +189,7 @@ impl Room {
             limits_version: self.limits_version,
             limits_by_operator: self.limits_source == LimitsSource::Operator,
             paused: self.paused,
+            began: self.began,
             hold_until: self.hold_until,
             collect_until: self.collect_until,
         }

@@ -171,6 +171,7 @@ pub(super) fn raw_summary(value: &Value) -> Option<RawSummary> {
         limits_version,
         operator,
         paused,
+        began,
         hold_until,
         collect_until,
     ] = list(value)?
@@ -200,6 +201,7 @@ pub(super) fn raw_summary(value: &Value) -> Option<RawSummary> {
         limits_version: integer(limits_version)?,
         limits_by_operator: flag(operator)?,
         paused: flag(paused)?,
+        began: instant(began)?,
         hold_until: instant(hold_until)?,
         collect_until: instant(collect_until)?,
     }))
