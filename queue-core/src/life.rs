@@ -19,8 +19,8 @@ impl Life {
     /// Places between two possible beginnings, and places of one chunk of a bitmap in a shared store.
     pub const ALIGN: u32 = 1 << 20;
 
-    /// Beginnings kept free for each second of an epoch's ten-minute step: a store that starts empty twice in one step,
-    /// with nobody left who remembers the first time, gives other places the second time.
+    /// Possible beginnings in each second of an epoch's ten-minute step: a store that starts empty twice in one step, with
+    /// nobody left who remembers the first time, gives other places the second time.
     const PER_SECOND: u32 = 3;
 
     /// Places left out after the last one known when a store lagged: what a primary behind a partition may still give
@@ -30,8 +30,8 @@ impl Life {
     /// The life that begins at `now` when everything was lost, `highest` being the highest epoch that any store, gateway
     /// or valid token showed; `None` at a first start.
     pub fn after_loss(now: Timestamp, highest: Option<Epoch>) -> Self {
-        let (_, seconds) = Epoch::step(now);
-        let sequence = Sequence::NONE.plus(seconds * Self::PER_SECOND * Self::ALIGN);
+        let (_, ms) = Epoch::step(now);
+        let sequence = Sequence::NONE.plus(ms * Self::PER_SECOND / 1_000 * Self::ALIGN);
         Self(Place { epoch: Epoch::begin(now, highest), sequence })
     }
 
@@ -88,6 +88,8 @@ mod tests {
         assert_eq!(first.epoch(), second.epoch(), "one step");
         assert_eq!(second.mark().sequence.get() - first.mark().sequence.get(), 3 << 20);
         assert!(Life::after_loss(now, Some(second.epoch())) > second);
+        let third = Life::after_loss(now + std::time::Duration::from_millis(334), None);
+        assert!(first < third && third < second);
         let last_second = Life::after_loss(now + std::time::Duration::from_secs(599), None);
         assert!(last_second.mark().sequence.get() < Sequence::MAX.get() - (100 << 20), "and room for lags");
     }

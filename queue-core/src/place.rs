@@ -22,11 +22,11 @@ impl Epoch {
         if number <= Self::MAX.0 { Some(Self(number)) } else { None }
     }
 
-    /// The ten-minute step of `now`, and the whole seconds into it.
+    /// The ten-minute step of `now`, and the milliseconds into it.
     pub(crate) fn step(now: crate::Timestamp) -> (u32, u32) {
-        let seconds = now.as_secs().saturating_sub(Self::ORIGIN_SECS);
-        let step = u32::try_from(seconds / Self::STEP_SECS).unwrap_or(Self::MAX.0);
-        (step, (seconds % Self::STEP_SECS) as u32)
+        let (ms, step_ms) = (now.as_millis().saturating_sub(Self::ORIGIN_SECS * 1_000), Self::STEP_SECS * 1_000);
+        let step = u32::try_from(ms / step_ms).unwrap_or(Self::MAX.0);
+        (step, (ms % step_ms) as u32)
     }
 
     /// The epoch that begins at `now` when `highest_known` is the highest epoch any store, gateway or valid token showed.

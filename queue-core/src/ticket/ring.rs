@@ -8,7 +8,10 @@ use super::claims::{AdmissionClaims, ProvisionalClaims, QueueClaims};
 use super::compact::{self, ClaimsBuffer, Entry, KeyTable, Kind};
 use super::issuer::Issuer;
 use super::key::{SigningKey, VerifyingKey};
-use super::{AdmissionTicket, Algorithm, KeyError, KeyId, MAX_KEYS, PrivateKeySource, ProvisionalToken, QueueToken, TokenError, jwks};
+use super::{
+    AdmissionTicket, Algorithm, KeyError, KeyId, MAX_KEYS, PrivateKeySource, ProvisionalToken, QueueToken, TokenError,
+    jwks,
+};
 use crate::{RoomId, Timestamp};
 
 /// Up to [`MAX_KEYS`] ticket keys of one issuer and one algorithm. Immutable: a rotation builds a new ring.
@@ -101,8 +104,7 @@ impl KeyRing {
 
     fn assemble(issuer: Issuer, algorithm: Algorithm, keys: Vec<RingKey>) -> Result<Self, KeyError> {
         let mut queue_keys = KeyTable { kind: Kind::Queue, entries: Vec::with_capacity(keys.len()) };
-        let mut provisional_keys =
-            KeyTable { kind: Kind::Provisional, entries: Vec::with_capacity(keys.len()) };
+        let mut provisional_keys = KeyTable { kind: Kind::Provisional, entries: Vec::with_capacity(keys.len()) };
         let mut admission_keys = KeyTable { kind: Kind::Admission, entries: Vec::with_capacity(keys.len()) };
         let mut published = Vec::with_capacity(keys.len());
         for RingKey { id, key, not_after } in &keys {

@@ -1,7 +1,7 @@
 //! Provisional tokens: read as signed, and never taken for another kind.
 
-use queue_core::ticket::{ProvisionalToken, TokenError};
 use queue_core::RoomId;
+use queue_core::ticket::{ProvisionalToken, TokenError};
 
 use super::fixture::{ALGORITHMS, NOW, admission, queue_token, ring, room};
 
