@@ -75,7 +75,7 @@ impl<'a> Desk<'a> {
     async fn arrive(&self, arrival: Arrival) -> Answer<'a> {
         let visitor = arrival.visitor;
         match self.room.join(arrival).await {
-            Err(error) => self.arrive_without_store(arrival, error),
+            Err(error) => self.arrive_without_store(arrival, &error),
             Ok(Joined::Collected { since }) => {
                 let mut document = self.without_place(since);
                 document.token = arrival.since.is_none().then(|| self.sign_provisional(visitor, since));
@@ -102,7 +102,7 @@ impl<'a> Desk<'a> {
     }
 
     /// The store cannot be asked: whoever comes is remembered by a token that says when, or let in where the room says so.
-    fn arrive_without_store(&self, arrival: Arrival, error: StoreError) -> Answer<'a> {
+    fn arrive_without_store(&self, arrival: Arrival, error: &StoreError) -> Answer<'a> {
         if let Some(document) = self.let_in_without_store(arrival.visitor) {
             return Answer::Position(document);
         }

@@ -148,7 +148,9 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
     };
     match verdict {
         Verdict::Pass(pass, granted) => {
-            metrics.decided(Outcome::Admitted);
+            // A ticket out of a degraded answer was given without the store.
+            let undecided = granted.as_ref().is_some_and(|granted| granted.degraded);
+            metrics.decided(if undecided { Outcome::FailOpen } else { Outcome::Admitted });
             visit.connection.set_idle_class(IdleClass::Admitted);
             let response = admitted(worker, room, &desk, visit, &pass).await;
             let response = match granted {
@@ -158,7 +160,11 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
             (RequestKind::Forwarded, response)
         }
         Verdict::Wait(document) => {
-            metrics.decided(if document.state == State::Closed { Outcome::Closed } else { if_waiting });
+            metrics.decided(match document.state {
+                State::Closed => Outcome::Closed,
+                _ if document.degraded && document.position.is_none() => Outcome::FailClosed,
+                _ => if_waiting,
+            });
             (RequestKind::Wait, respond::wait(worker, room, &document, visit.wants))
         }
         Verdict::Refuse(outcome, problem) => {

@@ -154,7 +154,7 @@ impl Keeper {
                 "the store lagged behind what was seen: it goes on with what is remembered here, calls are held shortly"
             ),
             Merged::Added => {
-                tracing::info!(room = %self.room.id(), ?trouble, "the store heard what is remembered here")
+                tracing::info!(room = %self.room.id(), ?trouble, "the store heard what is remembered here");
             }
         }
         self.look_anew().await

@@ -134,11 +134,11 @@ impl LineStore {
     }
 
     pub(super) async fn hear(&self, heard: &Heard) -> Result<(), StoreError> {
-        Ok(self.step("hear", |caller| self.store.hear(&self.room, caller, heard.clone())).await?.value)
+        self.step("hear", |caller| self.store.hear(&self.room, caller, heard.clone())).await.map(drop)
     }
 
     pub(super) async fn collect(&self, span: Duration) -> Result<(), StoreError> {
-        Ok(self.step("collect", |caller| self.store.collect(&self.room, caller, span)).await?.value)
+        self.step("collect", |caller| self.store.collect(&self.room, caller, span)).await.map(drop)
     }
 
     pub(super) async fn sweep(&self) -> Result<Swept, StoreError> {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::ask::Ask;
 use super::credential::{read_ticket, read_token};
+use super::redis_server::RedisServer;
 use super::setup::ROOM;
 use super::visitor::Visitor;
 use super::wait::eventually;
@@ -222,4 +223,27 @@ async fn a_full_line_says_so() {
     let page = gateway.send(Ask::page("/")).await.expect(503);
     assert!(page.text().contains("<html") && page.set_cookie(&format!("usher-queue-{ROOM}")).is_none());
     visitor.stands_at(1).await;
+}
+
+/// Nobody waits behind ghosts: who falls silent leaves the line after the retention, and has the old place back when heard.
+#[tokio::test]
+async fn the_silent_leave_the_line() {
+    let Some(redis) = RedisServer::start() else { return };
+    let origin = Origin::start().await;
+    let setup = Setup::before(&origin)
+        .redis(&redis.url())
+        .room("total_active_users = 1\nposition_retention = \"6s\"\n")
+        .room("poll_interval = { min = \"250ms\", max = \"1s\" }\n");
+    let gateway = Gateway::ready(&setup).await;
+    let _insider = gateway.admitted().await;
+    let (mut silent, mut heard) = (gateway.visitor(), gateway.visitor());
+    silent.join().await;
+    heard.join().await;
+    heard.stands_at(2).await;
+    heard.polls_until("claim=false", "the first place in line", |document| document["position"] == 1).await;
+    let departures = "usher_departures_total{reason=\"silent\",room=\"concert\"}";
+    assert_eq!(gateway.metrics().await.value(departures), 1.0);
+    silent.stands_at(1).await;
+    let moved = heard.polls_until("claim=false&seen=1", "the return", |document| document["position"] == 2).await;
+    assert_eq!(moved["moved"], "returned");
 }

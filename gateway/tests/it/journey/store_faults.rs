@@ -83,6 +83,52 @@ async fn redis_hangs_in_mid_run() {
     arrival.stands_at(2).await;
 }
 
+/// `fail_mode = "open"`: who comes and who waits is let in while Redis is away, whatever the cohort; but not before the
+/// opening (N5). Afterwards those sessions count.
+#[tokio::test]
+async fn an_open_room_lets_in_without_redis() {
+    let Some(mut redis) = RedisServer::start() else { return };
+    let origin = Origin::start().await;
+    let setup = Setup::before(&origin).redis(&redis.url()).room(ONE_SLOT).room("fail_mode = \"open\"\n");
+    let gateway = Gateway::ready(&setup).await;
+    let _insider = gateway.admitted().await;
+    let mut waiting = gateway.visitor();
+    waiting.join().await;
+    waiting.stands_at(1).await;
+    redis.kill();
+    waiting.enters().await;
+    let mut arrival = gateway.visitor();
+    arrival.send(Ask::page("/")).await.expect(200);
+    assert!(arrival.ticket().is_some());
+    arrival.send(Ask::get("/v1/events")).await.expect(200);
+    let metrics = gateway.metrics().await;
+    assert!(metrics.value("usher_decisions_total{outcome=\"fail_open\",room=\"concert\"}") >= 1.0);
+
+    redis.start_again();
+    gateway.becomes_ready().await;
+    gateway.knows_of_sessions(3).await;
+    assert_eq!(gateway.visitor().join().await["state"], "waiting");
+    arrival.send(Ask::get("/v1/events")).await.expect(200);
+}
+
+/// N5 outranks `fail_mode`: before the opening nobody is let in, Redis or not.
+#[tokio::test]
+async fn an_open_room_keeps_its_opening() {
+    let Some(mut redis) = RedisServer::start() else { return };
+    let origin = Origin::start().await;
+    let event = "[[room.event]]\nname = \"sale\"\nevent_start_time = \"2099-01-01T00:00:00Z\"\n";
+    let setup = Setup::before(&origin).redis(&redis.url()).room("fail_mode = \"open\"\n").more(event);
+    let gateway = Gateway::ready(&setup).await;
+    let mut visitor = gateway.visitor();
+    visitor.join().await;
+    redis.kill();
+    let told = visitor.polls_until("", "an answer without Redis", |document| document["degraded"] == true).await;
+    assert_eq!(told["state"], "lobby");
+    assert!(visitor.ticket().is_none());
+    gateway.send(Ask::get("/")).await.expect(429);
+    assert!(origin.seen().is_empty());
+}
+
 /// A Redis that is gone: the same, and whoever is in stays in.
 #[tokio::test]
 async fn redis_dies_in_mid_run() {
