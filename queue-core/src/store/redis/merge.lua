@@ -192,7 +192,10 @@ if memory or news and not held and young then
   if out >= 0 then room.unknown_out = math.max(room.unknown_out, out) else room.unknown_all = 1 end
   room.unknown_until = math.max(room.unknown_until, tonumber(ARGV[28]))
 end
-room.frontier = math.max(room.frontier, math.min(tonumber(ARGV[30]), room.last))
+local called = room.frontier
+room.frontier = math.max(called, math.min(tonumber(ARGV[30]), room.last))
+local newly = redis.call('ZRANGEBYSCORE', LINE, show(called), show(room.frontier), 'WITHSCORES')
+for i = 2, #newly, 2 do watch(tonumber(newly[i])) end
 redis.call('HSET', key('state'), 'life', show(room.life), 'epoch', show(math.floor(room.life / SEQUENCES)),
   'total', room.total, 'rate', room.rate, 'burst', room.burst, 'max_line', room.max_line, 'queue_all', room.queue_all,
   'opens', show(room.opens), 'closes', show(room.closes), 'limits_version', show(room.limits_version),

@@ -72,10 +72,14 @@ local function leave_line(score, kind)
   end
 end
 
+-- Whoever is called and in the line has a turn, or silence would never end it.
+local function watch(score) redis.call('ZADD', CALLED, 'NX', show(room.now), show(score)) end
+
 local function put_back(visitor, score)
   set('gone', score, 0)
   redis.call('ZADD', LINE, show(score), visitor)
   note('w', show(score))
+  if score <= room.frontier then watch(score) end
 end
 
 -- Whether the epoch has no further place.

@@ -146,25 +146,34 @@ impl Room {
             Some(later) => self.leave_line(visitor, later, PlaceState::Spent),
             None => {}
         }
-        self.put_back(visitor, place);
+        self.put_back(visitor, place, now);
         None
     }
 
-    pub(super) fn put_back(&mut self, visitor: VisitorId, place: Place) {
+    pub(super) fn put_back(&mut self, visitor: VisitorId, place: Place, now: Timestamp) {
         self.line.set(place, PlaceState::Waiting);
         self.waiting.insert(place, visitor);
         self.places.insert(visitor, place);
         self.log.note(Event::Place(place, PlaceState::Waiting));
+        if place <= self.line.frontier() {
+            self.watch(place, now);
+        }
+    }
+
+    /// Whoever is called and in the line has a turn, or silence would never end it.
+    pub(super) fn watch(&mut self, place: Place, now: Timestamp) {
+        self.turns.entry(place).or_insert(Turn {
+            reserved_until: now,
+            window_used: Duration::ZERO,
+            offered_at: None,
+        });
     }
 
     /// A called place was heard: its slot stays reserved, and the claim window runs while a slot is offered. Answers
     /// whether the window is used up.
     fn hear_called(&mut self, place: Place, offered: bool, terms: &Terms, now: Timestamp) -> bool {
-        let turn = self.turns.entry(place).or_insert(Turn {
-            reserved_until: now,
-            window_used: Duration::ZERO,
-            offered_at: None,
-        });
+        self.watch(place, now);
+        let Some(turn) = self.turns.get_mut(&place) else { return false };
         turn.reserved_until = turn.reserved_until.max(now + terms.heard_for);
         if let Some(at) = turn.offered_at {
             turn.window_used += now.since(at).min(terms.heard_for);

@@ -152,7 +152,10 @@ impl Room {
             let more = self.unknown.raise(&testimony.inside);
             self.claims += more;
         }
+        let called = self.line.frontier();
         self.line.call(testimony.frontier.min(self.line.last()));
+        let newly: Vec<Place> = self.waiting.range(called..=self.line.frontier()).map(|(place, _)| *place).collect();
+        newly.into_iter().for_each(|place| self.watch(place, now));
         for past in &testimony.past {
             for (chunk, bytes) in &past.spent {
                 for place in self.line.spend(past.life, *chunk, bytes) {
@@ -186,7 +189,7 @@ impl Room {
         for (visitor, place) in &testimony.joins {
             let lost = self.line.state(*place) == Some(PlaceState::Gone);
             if lost && !self.places.contains_key(visitor) && self.live_session(*visitor, now).is_none() {
-                self.put_back(*visitor, *place);
+                self.put_back(*visitor, *place, now);
             }
         }
         self.log.note(Event::Recast);
