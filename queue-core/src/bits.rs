@@ -267,20 +267,21 @@ impl PlaceBits {
         bits
     }
 
-    /// Who is spent, as a Redis string keeps it, of `count` places from `first_place` on (from 1, one more than a multiple of
-    /// 32,768); without zeros at the end.
-    pub fn spent_bytes(&self, first_place: u32, count: u32) -> Vec<u8> {
+    /// Who is gone and who is spent, as Redis strings keep it, of `count` places from `first_place` on (from 1, one more than
+    /// a multiple of 32,768); without zeros at the end.
+    pub fn bytes(&self, first_place: u32, count: u32) -> (Vec<u8>, Vec<u8>) {
         let first = (first_place as usize - 1) / CHUNK_PLACES;
         let chunks = (count as usize).div_ceil(CHUNK_PLACES);
-        let mut bytes = Vec::new();
+        let (mut gone, mut spent) = (Vec::new(), Vec::new());
         for chunk in self.chunks.iter().skip(first).take(chunks) {
-            match chunk {
-                Some(chunk) => bytes.extend(chunk.spent.iter().flat_map(|word| word.reverse_bits().to_be_bytes())),
-                None => bytes.resize(bytes.len() + CHUNK_PLACES / 8, 0),
-            }
+            let chunk = chunk.as_deref().unwrap_or(&Chunk::EMPTY);
+            gone.extend(chunk.gone.iter().flat_map(|word| word.reverse_bits().to_be_bytes()));
+            spent.extend(chunk.spent.iter().flat_map(|word| word.reverse_bits().to_be_bytes()));
         }
-        bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
-        bytes
+        for bytes in [&mut gone, &mut spent] {
+            bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+        }
+        (gone, spent)
     }
 
     fn reindex(&mut self) {
@@ -398,7 +399,7 @@ mod tests {
             bits.set(seq(spent), PlaceState::Spent);
         }
         bits.set(seq(7), PlaceState::Gone);
-        let spent = bits.spent_bytes(1, 1 << 20);
+        let (_, spent) = bits.bytes(1, 1 << 20);
         bits.lose(5, 70_000);
         for place in 1..=70_001 {
             let expected = match place {

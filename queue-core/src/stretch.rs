@@ -132,9 +132,19 @@ impl Stretch {
     pub fn spent_chunks(&self) -> Vec<(u32, Vec<u8>)> {
         let first = self.life.mark().sequence.get() / Life::ALIGN;
         (0..self.given.div_ceil(Life::ALIGN))
-            .map(|chunk| (first + chunk, self.bits.spent_bytes(chunk * Life::ALIGN + 1, Life::ALIGN)))
+            .map(|chunk| (first + chunk, self.bits.bytes(chunk * Life::ALIGN + 1, Life::ALIGN).1))
             .filter(|(_, bytes)| !bytes.is_empty())
             .collect()
+    }
+
+    /// The bitmaps of the gone and of the spent, chunk by chunk.
+    pub fn bitmaps(&self) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
+        let first = self.life.mark().sequence.get() / Life::ALIGN;
+        let of = |chunk: u32| {
+            let (gone, spent) = self.bits.bytes(chunk * Life::ALIGN + 1, Life::ALIGN);
+            (first + chunk, gone, spent)
+        };
+        (0..self.given.div_ceil(Life::ALIGN)).map(of).collect()
     }
 
     /// The chunks its places lie in.

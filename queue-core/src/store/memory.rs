@@ -1,5 +1,6 @@
 //! The memory adapter: one process, no loss but its own end. Also the model that the Redis scripts are held against.
 
+mod kept;
 mod log;
 mod room;
 
@@ -7,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::kept::{FORM, KeptRoom, KeptRooms};
 pub(super) use self::log::LONGEST_CATCH_UP;
 use self::room::Room;
 use super::{
@@ -24,6 +26,11 @@ pub struct MemoryStore {
     rooms: Mutex<HashMap<RoomId, Room>>,
 }
 
+/// A written room that cannot be taken up.
+#[derive(Debug, thiserror::Error)]
+#[error("what was kept cannot be taken up: {0}")]
+pub struct BadKeeping(String);
+
 impl MemoryStore {
     /// A store without rooms that reads its host's time from `clock`.
     pub fn new(clock: Clock) -> Self {
@@ -34,6 +41,36 @@ impl MemoryStore {
     #[must_use]
     pub fn copy(&self, server: u64) -> Self {
         Self { clock: self.clock.clone(), server, rooms: Mutex::new(self.rooms().clone()) }
+    }
+
+    /// All rooms, written down: what a planned restart takes up again with [`MemoryStore::restore`].
+    pub fn keep(&self) -> Vec<u8> {
+        let rooms = self.rooms();
+        let rooms = rooms.iter().map(|(name, room)| (name.as_str().to_owned(), KeptRoom::of(room))).collect();
+        serde_json::to_vec(&KeptRooms { form: FORM, rooms }).unwrap_or_default()
+    }
+
+    /// Takes up what [`MemoryStore::keep`] wrote; answers how many rooms.
+    ///
+    /// # Errors
+    /// [`BadKeeping`] when it is not whole, or not of this time; nothing is taken up then.
+    pub fn restore(&self, kept: &[u8]) -> Result<usize, BadKeeping> {
+        let kept: KeptRooms = serde_json::from_slice(kept).map_err(|error| BadKeeping(error.to_string()))?;
+        if kept.form != FORM {
+            return Err(BadKeeping(format!("it has form {}, this program reads form {FORM}", kept.form)));
+        }
+        let mut restored = HashMap::new();
+        for (name, room) in &kept.rooms {
+            let bad = |what: &str| BadKeeping(format!("room {name}: {what}"));
+            let id = RoomId::new(name).map_err(|_| bad("not the name of a room"))?;
+            if !room.is_of_this_time(&self.clock) {
+                return Err(bad("written by a host whose clock is far ahead of this one's"));
+            }
+            restored.insert(id, room.room(&self.clock).ok_or_else(|| bad("its parts do not fit each other"))?);
+        }
+        let count = restored.len();
+        *self.rooms() = restored;
+        Ok(count)
     }
 
     /// Loses everything.

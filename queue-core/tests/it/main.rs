@@ -3,6 +3,7 @@
 
 mod conformance;
 mod differential;
+mod keeping;
 //mod simulation;
 mod support;
 mod ticket;

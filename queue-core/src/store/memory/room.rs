@@ -25,11 +25,11 @@ use crate::{Limits, Place, SessionId, Timestamp, VisitorId};
 
 /// A live session.
 #[derive(Clone, Copy, Debug)]
-struct Stay {
-    started: Timestamp,
-    ends: Timestamp,
+pub(super) struct Stay {
+    pub(super) started: Timestamp,
+    pub(super) ends: Timestamp,
     /// The place it was claimed with; not known of a session that was found again by its ticket.
-    place: Option<Place>,
+    pub(super) place: Option<Place>,
 }
 
 /// A called place that was not claimed yet.
@@ -46,32 +46,32 @@ struct Turn {
 /// One room's state.
 #[derive(Clone)]
 pub(super) struct Room {
-    line: Line,
+    pub(super) line: Line,
     version: Version,
-    claims: u64,
-    waiting: BTreeMap<Place, VisitorId>,
-    places: HashMap<VisitorId, Place>,
-    stays: HashMap<VisitorId, Stay>,
+    pub(super) claims: u64,
+    pub(super) waiting: BTreeMap<Place, VisitorId>,
+    pub(super) places: HashMap<VisitorId, Place>,
+    pub(super) stays: HashMap<VisitorId, Stay>,
     ends: BTreeSet<(Timestamp, VisitorId)>,
-    ended: HashMap<VisitorId, Timestamp>,
+    pub(super) ended: HashMap<VisitorId, Timestamp>,
     turns: BTreeMap<Place, Turn>,
-    bucket: Bucket,
-    limits: Limits,
+    pub(super) bucket: Bucket,
+    pub(super) limits: Limits,
     /// One more with every change of the limits or the pause.
-    limits_version: u64,
-    limits_source: LimitsSource,
-    paused: bool,
+    pub(super) limits_version: u64,
+    pub(super) limits_source: LimitsSource,
+    pub(super) paused: bool,
     /// When this life began.
     began: Timestamp,
-    hold_until: Timestamp,
+    pub(super) hold_until: Timestamp,
     unknown: Unknown,
     silence: Silence,
     /// Until when arrivals are collected; zero: they are not.
-    collect_until: Timestamp,
-    collected: BTreeSet<(Timestamp, VisitorId)>,
-    arrivals: HashMap<VisitorId, Timestamp>,
+    pub(super) collect_until: Timestamp,
+    pub(super) collected: BTreeSet<(Timestamp, VisitorId)>,
+    pub(super) arrivals: HashMap<VisitorId, Timestamp>,
     time: SharedTime,
-    host_time: Timestamp,
+    pub(super) host_time: Timestamp,
     server: u64,
     log: Log,
 }

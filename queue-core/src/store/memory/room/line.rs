@@ -161,12 +161,8 @@ impl Room {
     }
 
     /// Whoever is called and in the line has a turn, or silence would never end it.
-    pub(super) fn watch(&mut self, place: Place, now: Timestamp) {
-        self.turns.entry(place).or_insert(Turn {
-            reserved_until: now,
-            window_used: Duration::ZERO,
-            offered_at: None,
-        });
+    pub(in crate::store::memory) fn watch(&mut self, place: Place, now: Timestamp) {
+        self.turns.entry(place).or_insert(Turn { reserved_until: now, window_used: Duration::ZERO, offered_at: None });
     }
 
     /// A called place was heard: its slot stays reserved, and the claim window runs while a slot is offered. Answers

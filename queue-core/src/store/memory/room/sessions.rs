@@ -16,7 +16,7 @@ impl Room {
         Session { id: SessionId::new(visitor, now), ends }
     }
 
-    pub(super) fn keep_session(&mut self, visitor: VisitorId, stay: Stay) {
+    pub(in crate::store::memory) fn keep_session(&mut self, visitor: VisitorId, stay: Stay) {
         if let Some(over) = self.stays.insert(visitor, stay) {
             self.ends.remove(&(over.ends, visitor));
         }
