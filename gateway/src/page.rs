@@ -115,6 +115,7 @@ impl Pages {
         let shown_position = position.as_deref().filter(|_| phase.shows(Part::Figures));
         let estimate = view.estimate_seconds;
         let note = match (view.degraded, view.moved) {
+            _ if view.held => Some(say("restoring")?),
             (true, _) => Some(say("degraded")?),
             (false, Some(reason)) => Some(say(reason.key())?),
             (false, None) => None,

@@ -325,7 +325,10 @@ impl<'a> Desk<'a> {
         document.estimated_wait_seconds = self.snapshot.estimate(ahead, time).map(Into::into);
         document.poll_after_seconds =
             whole_seconds(self.snapshot.poll_after(ahead, self.room.policy().poll_interval()));
-        document.degraded |= self.snapshot.is_holding(time);
+        if self.snapshot.is_holding(time) {
+            document.degraded = true;
+            document.held_for_seconds = Some(whole_seconds(summary.hold_until.since(time)));
+        }
         document
     }
 
@@ -362,6 +365,7 @@ impl<'a> Desk<'a> {
             joined_at: Some(joined),
             updated_at: self.snapshot.mirror.summary.time,
             degraded: self.snapshot.is_stale(self.now),
+            held_for_seconds: None,
             token: None,
             ticket: None,
             session_ends_at: None,

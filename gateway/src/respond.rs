@@ -156,6 +156,7 @@ fn placeless(
         opens_at: None,
         moved: None,
         degraded: false,
+        held: false,
         message: None,
         entry,
     };
@@ -201,6 +202,7 @@ fn waiting_page(
             Moved::Restored => MoveReason::Restored,
         }),
         degraded: document.degraded,
+        held: document.held_for_seconds.is_some(),
         message: document.message,
         entry: "",
     };

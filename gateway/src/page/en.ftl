@@ -90,6 +90,7 @@ moved-lane = People with priority joined ahead of you, so your number went up.
 moved-operator = The organiser changed the order of the line, so your number went up.
 moved-restored = The line was restored after a fault, with everyone back in their own place, so your number went up.
 slower = People are going in more slowly than before, so the estimate has grown.
+restoring = The line is being restored after a fault. Nobody is let in until everyone has been heard again; your place is safe.
 degraded = We are reconnecting to the line. The numbers may be a little old; your place is safe.
 offline = No connection right now. Your place is safe, and this page keeps trying.
 trouble = The line is not answering right now. Your place is safe, and this page keeps trying.

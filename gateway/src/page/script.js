@@ -103,7 +103,7 @@ const show = (doc) => {
     el("updated").dateTime = doc.updated_at;
     el("updated").textContent = clock(doc.updated_at, { timeStyle: "medium" });
   }
-  note(doc.degraded && "degraded");
+  note(doc.held_for_seconds ? "restoring" : doc.degraded && "degraded");
   tell();
   const figure = part.includes("figures") && shown.position != null ? number(shown.position) : "";
   document.title = [figure, say("title-" + phase), room].filter(Boolean).join(" · ");

@@ -61,6 +61,8 @@ pub struct WaitingView<'a> {
     pub moved: Option<MoveReason>,
     /// The store is away, so the figures may be old.
     pub degraded: bool,
+    /// Calls are held after a loss of data.
+    pub held: bool,
     /// The operator's words, as plain text.
     pub message: Option<&'a str>,
     /// Where "enter", "check now" and "join again" lead. Empty is the address of this page itself, which is right

@@ -76,6 +76,9 @@ pub struct PositionDocument<'a> {
     pub updated_at: Timestamp,
     /// The store is away or calls are held: this is the last that is known.
     pub degraded: bool,
+    /// Calls are held after a loss of data, for so long, whole seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_for_seconds: Option<u64>,
     /// The queue token, where it is new.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
@@ -125,6 +128,7 @@ mod tests {
             joined_at: Some(Timestamp::from_millis(1_796_122_800_123)),
             updated_at: Timestamp::from_millis(1_796_122_989_500),
             degraded: false,
+            held_for_seconds: None,
             token: None,
             ticket: None,
             session_ends_at: None,

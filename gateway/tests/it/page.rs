@@ -23,6 +23,7 @@ fn view(state: PageState) -> WaitingView<'static> {
         opens_at: None,
         moved: None,
         degraded: false,
+        held: false,
         message: None,
         entry: "",
     }
@@ -44,6 +45,7 @@ fn views() -> Vec<(&'static str, WaitingView<'static>)> {
         ("lobby", WaitingView { opens_at: Some("2026-12-01T20:00:00+09:00"), ..view(PageState::Lobby) }),
         ("waiting", in_line(PageState::Waiting)),
         ("provisional", WaitingView { degraded: true, ..view(PageState::Waiting) }),
+        ("restoring", WaitingView { degraded: true, held: true, ..view(PageState::Waiting) }),
         ("nearly", WaitingView { position: Some(7), estimate_seconds: Some((40, 80)), ..in_line(PageState::Waiting) }),
         ("called", view(PageState::Called)),
         (
@@ -238,7 +240,7 @@ fn language_and_title_tell_the_state() {
     assert_eq!(title(Language::English, &in_line(PageState::Waiting)), "1,234 · In line · concert");
     assert_eq!(title(Language::Korean, &in_line(PageState::Waiting)), "1,234 · 대기 중 · concert");
     let titles: BTreeSet<_> = views().iter().map(|(_, view)| title(Language::English, view)).collect();
-    assert_eq!(titles.len(), views().len() - 1, "every state its own title, a move none: {titles:?}");
+    assert_eq!(titles.len(), views().len() - 2, "every state its own title, a move or a fault none: {titles:?}");
 }
 
 /// Protects: a browser without scripts keeps its place and moves on by itself, and nothing reloads under a reader
@@ -289,6 +291,8 @@ fn the_page_says_why() {
     let paused = head(&english(&WaitingView { message: Some("Back at 20:30."), ..in_line(PageState::Paused) }));
     assert!(paused.contains("Back at 20:30.") && paused.contains(">Paused</dd>") && !paused.contains("7–9"));
     assert!(head(&english(&WaitingView { degraded: true, ..body })).contains("We are reconnecting"));
+    let restoring = WaitingView { degraded: true, held: true, ..body };
+    assert!(head(&english(&restoring)).contains("The line is being restored"));
     let unknown = head(&english(&view(PageState::Waiting)));
     assert_eq!(unknown.matches("checking …").count(), 2, "neither position nor wait is made up");
     for (reason, words) in [
