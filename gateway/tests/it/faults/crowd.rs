@@ -19,7 +19,6 @@ use self::arrivals::Wave;
 use self::pool::Pool;
 use super::aside::Aside;
 use super::record::Record;
-use crate::journey::wait::within;
 
 /// How somebody visits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +49,7 @@ struct Shared {
     /// Insiders go on.
     insiders_stay: AtomicBool,
     to_come: AtomicU32,
+    joining: AtomicU32,
     waiting: AtomicU32,
     inside: AtomicU32,
     present: AtomicU32,
@@ -66,6 +66,7 @@ impl Crowd {
             greedy: AtomicBool::new(true),
             insiders_stay: AtomicBool::new(true),
             to_come: AtomicU32::new(0),
+            joining: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
             inside: AtomicU32::new(0),
             present: AtomicU32::new(0),
@@ -96,11 +97,6 @@ impl Crowd {
         self.shared.stay_ms.store(u64::try_from(average.as_millis()).unwrap(), Ordering::Relaxed);
     }
 
-    /// Nobody comes back with a used token: for faults after which only tokens know that a place was used.
-    pub(super) fn is_modest(&self) {
-        self.shared.greedy.store(false, Ordering::Relaxed);
-    }
-
     /// Insiders finish.
     pub(super) fn insiders_leave(&self) {
         self.shared.insiders_stay.store(false, Ordering::Relaxed);
@@ -118,9 +114,9 @@ impl Crowd {
         self.shared.to_come.load(Ordering::Relaxed) + self.shared.present.load(Ordering::Relaxed)
     }
 
-    /// Waits until everybody has come and so many wait.
-    pub(super) async fn stands_in_line(&self, waiting: u32, patience: Duration) {
-        within(patience, "the line is long enough", async || (self.waiting() >= waiting).then_some(())).await;
+    /// Whether everybody who was to come has a place.
+    pub(super) fn have_all_come(&self) -> bool {
+        self.shared.to_come.load(Ordering::Relaxed) + self.shared.joining.load(Ordering::Relaxed) == 0
     }
 
     /// Waits until nobody is left, as long as that takes at most: how many are.

@@ -53,7 +53,9 @@ async fn look(shared: &Shared) {
     let gateways = shared.gateways.lock().unwrap().clone();
     for admin in gateways {
         // One that was killed a moment ago does not answer.
-        let Ok(Ok(answer)) = tokio::time::timeout(PACE * 4, Ask::get("/metrics").try_send(admin)).await else { continue };
+        let Ok(Ok(answer)) = tokio::time::timeout(PACE * 4, Ask::get("/metrics").try_send(admin)).await else {
+            continue;
+        };
         let text = answer.text();
         let value = |name: &str| {
             let series = format!("{name}{{room=\"{ROOM}\"}} ");

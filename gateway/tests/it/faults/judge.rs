@@ -5,14 +5,18 @@ mod inside;
 mod order;
 mod outage;
 mod places;
+mod planted;
 mod rate;
 mod report;
+mod seconds;
 mod shown;
 
-
-pub(super) use self::outage::{no_arrival_was_refused, nobody_entered, waiting_saw_their_last_position};
 pub(super) use self::inside::nobody_inside_noticed;
+pub(super) use self::outage::{
+    finished_visits_hold_no_slot, no_arrival_was_refused, nobody_entered, waiting_saw_their_last_position,
+};
 pub(super) use self::report::Report;
+pub(super) use self::seconds::Seconds;
 use super::record::Facts;
 
 /// How many cases of one broken promise are told.

@@ -64,7 +64,7 @@ impl Relay {
     }
 
     pub(super) fn url(&self) -> String {
-        format!("redis://{}", self.address)
+        format!("redis://127.0.0.1:{}", self.port())
     }
 
     pub(super) fn set(&self, flow: Flow) {
@@ -145,5 +145,74 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, told: &watch::Rec
         } else if swallowed || to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journey::wait::eventually;
+    use std::time::Duration;
+
+    /// How long nothing must come for it to be nothing.
+    const SILENCE: Duration = Duration::from_millis(200);
+
+    /// A server that answers every byte with its name.
+    async fn named(name: u8) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(
+                    async move { while stream.read_u8().await.is_ok() && stream.write_u8(name).await.is_ok() {} },
+                );
+            }
+        });
+        port
+    }
+
+    /// The name that answers; `None` when the connection ends, or nothing comes.
+    async fn answer(stream: &mut TcpStream) -> Option<u8> {
+        let _ = stream.write_u8(b'?').await;
+        heard(stream).await
+    }
+
+    async fn heard(stream: &mut TcpStream) -> Option<u8> {
+        tokio::time::timeout(SILENCE, stream.read_u8()).await.ok()?.ok()
+    }
+
+    /// What a partition is made of does what it says: late is not lost, lost is not late, refused is refused, and a new
+    /// way is a new connection.
+    #[tokio::test]
+    async fn does_as_it_is_told() {
+        let (a, b) = (named(b'a').await, named(b'b').await);
+        let relay = Relay::to(a);
+        let mut first = TcpStream::connect(relay.address).await.unwrap();
+        assert_eq!(answer(&mut first).await, Some(b'a'));
+        relay.set(Flow::Held);
+        assert_eq!(answer(&mut first).await, None);
+        relay.set(Flow::Open);
+        assert_eq!(heard(&mut first).await, Some(b'a'), "late, not lost");
+        relay.set(Flow::BlackHole);
+        assert_eq!(answer(&mut first).await, None);
+        relay.set(Flow::Open);
+        assert_eq!(first.read_u8().await.map_err(|error| error.kind()), Err(std::io::ErrorKind::UnexpectedEof), "lost");
+        let mut second = TcpStream::connect(relay.address).await.unwrap();
+        assert_eq!(answer(&mut second).await, Some(b'a'));
+        relay.lead_to(b);
+        assert_eq!(answer(&mut second).await, None, "the old way is closed");
+        let mut third = TcpStream::connect(relay.address).await.unwrap();
+        assert_eq!(answer(&mut third).await, Some(b'b'));
+        relay.set(Flow::Refused);
+        assert!(third.read_u8().await.is_err());
+        let refused = async || {
+            let error = TcpStream::connect(relay.address).await.err()?;
+            (error.kind() == std::io::ErrorKind::ConnectionRefused).then_some(())
+        };
+        eventually("it refuses", refused).await;
+        relay.set(Flow::Open);
+        let listens = async || TcpStream::connect(relay.address).await.ok();
+        let mut again = eventually("it listens again", listens).await;
+        assert_eq!(answer(&mut again).await, Some(b'b'));
     }
 }

@@ -3,22 +3,29 @@
 use std::time::Duration;
 
 use gateway::{clock, entropy};
+use queue_core::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::crowd::{Crowd, Manner};
 use super::gauges::Gauges;
-use super::judge::{Finding, Report, judge};
+use super::judge::{Finding, Report, Seconds, judge};
 use super::record::{Facts, Limits, Window};
-use super::relay::Relay;
+use super::relay::{Flow, Relay};
 use super::shop::Shop;
 use crate::journey::setup::Setup;
 use crate::journey::usher::Gateway;
+use crate::journey::wait::{eventually, within};
 
 /// How many wait when the fault comes, unless the environment says so.
 const CROWD: &str = "USHER_FAULTS_CROWD";
 /// Replays a run's choices.
 const SEED: &str = "USHER_FAULTS_SEED";
+/// Tells each second of the run.
+const TRACE: &str = "USHER_FAULTS_TRACE";
+
+/// How long those who were in before the fault go on after it: their tickets must be good then too.
+const INSIDERS_GO_ON: Duration = Duration::from_secs(3);
 
 /// How quickly a line is filled before the fault.
 const FILL_PER_SECOND: u32 = 2_500;
@@ -44,12 +51,13 @@ impl Scene {
 
     /// Sessions so long that nobody inside runs out of time while the store is away.
     pub(super) fn long_sessions(self) -> Self {
-        Self { session_seconds: 20, ..self }
+        Self { session_seconds: 14, ..self }
     }
 
     fn limits(&self) -> Limits {
-        let cohort = (self.waiting / 12).clamp(60, 1_500);
-        Limits { total_active_users: cohort, per_second: cohort, burst: cohort / 2 }
+        // Large enough that everybody gets in within half a minute: a slot is given again about every two seconds.
+        let cohort = (self.waiting / 2).clamp(200, 1_500);
+        Limits { total_active_users: cohort, per_second: cohort, burst: cohort / 4 }
     }
 
     fn room(&self) -> String {
@@ -72,6 +80,7 @@ pub(super) struct Stage {
     pub(super) gateways: Vec<Gateway>,
     gauges: Gauges,
     setup: Setup,
+    began: Timestamp,
     fault: Window,
     _shop: Shop,
 }
@@ -83,7 +92,9 @@ impl Stage {
         let seed = seed.unwrap_or_else(|| u64::from(u32::from_be_bytes(entropy::draw())));
         eprintln!("{}: {SEED}={seed} {CROWD}={}", scene.name, scene.waiting);
         let shop = Shop::open();
-        let setup = Setup::before_address(shop.address).room(&scene.room());
+        // A crowd's access log would be all that a failed test shows.
+        let quiet = "[telemetry]\naccess_log = false\n";
+        let setup = Setup::before_address(shop.address).room(&scene.room()).more(quiet);
         let relays: Vec<Relay> = (0..gateways).map(|_| Relay::to(port)).collect();
         let crowd = Crowd::gather(setup.ring(), seed, &[]);
         let rng = StdRng::seed_from_u64(seed);
@@ -96,6 +107,7 @@ impl Stage {
             gateways: Vec::new(),
             gauges: Gauges::watch(Vec::new()),
             setup,
+            began: now,
             fault: Window { from: now, to: now },
             _shop: shop,
         };
@@ -125,15 +137,24 @@ impl Stage {
     /// break.
     pub(super) async fn fills(&mut self, rush: Duration) {
         // Before the fault the line shall grow: nobody hurries.
-        self.crowd.stays_for(Duration::from_secs(4));
+        self.crowd.stays_for(Duration::from_secs(6));
         self.crowd.comes(self.scene.insiders, 100, Manner::Insider);
         let insiders = self.scene.insiders;
         let all_in = async || (self.crowd.inside() >= insiders).then_some(());
-        crate::journey::wait::eventually("the insiders are in", all_in).await;
+        eventually("the insiders are in", all_in).await;
         let waiting = self.scene.waiting;
         let cohort = self.scene.limits().total_active_users;
-        self.crowd.comes(waiting + cohort, FILL_PER_SECOND.min(waiting), Manner::Shopper);
-        self.crowd.stands_in_line(waiting * 9 / 10, FILL_PATIENCE).await;
+        let per_second = FILL_PER_SECOND.min(waiting);
+        self.crowd.comes(waiting + cohort, per_second, Manner::Shopper);
+        // Those who entered meanwhile are made up for.
+        within(FILL_PATIENCE, "the line is long enough", async || {
+            let missing = waiting.saturating_sub(self.crowd.waiting());
+            if missing > 0 && self.crowd.have_all_come() {
+                self.crowd.comes(missing, per_second, Manner::Shopper);
+            }
+            (missing <= waiting / 20).then_some(())
+        })
+        .await;
         if !rush.is_zero() {
             let count = (rush.as_secs_f64() * f64::from(RUSH_PER_SECOND)) as u32;
             self.crowd.comes(count, RUSH_PER_SECOND, Manner::Shopper);
@@ -147,20 +168,31 @@ impl Stage {
         self.fault.from = clock::now();
     }
 
-    /// From now on all is whole again, and the crowd hurries.
-    pub(super) fn is_whole(&mut self) {
-        self.fault.to = clock::now();
-        self.crowd.stays_for(Duration::from_millis(300));
-        self.crowd.insiders_leave();
+    /// What is broken is made whole now; and the crowd hurries.
+    pub(super) fn heals(&mut self) {
+        self.heals_at(clock::now());
     }
 
-    /// Lasts for a while: the length of a fault, not a wait for anything.
+    /// It was broken until `at`, and is whole.
+    pub(super) fn heals_at(&mut self, at: Timestamp) {
+        self.fault.to = at;
+        self.crowd.stays_for(Duration::from_millis(300));
+    }
+
+    /// The fault lasts: its length, not a wait for anything.
     pub(super) async fn lasts(&self, span: Duration) {
         tokio::time::sleep(span).await;
     }
 
+    /// Switches every gateway's way to its store.
+    pub(super) fn all_relays(&self, flow: Flow) {
+        self.relays.iter().for_each(|relay| relay.set(flow));
+    }
+
     /// Lets everybody finish, for so long at most, and judges.
     pub(super) async fn ends(self, patience: Duration) -> Judged {
+        tokio::time::sleep(INSIDERS_GO_ON).await;
+        self.crowd.insiders_leave();
         self.crowd.has_gone(patience).await;
         let facts = Facts {
             visitors: self.crowd.records(),
@@ -168,9 +200,12 @@ impl Stage {
             limits: self.scene.limits(),
             fault: self.fault,
         };
+        if std::env::var_os(TRACE).is_some() {
+            eprintln!("{}", Seconds { facts: &facts, began: self.began });
+        }
         let findings = judge(&facts);
         let report = Report::of(&facts);
-        eprintln!("{}: {report}", self.scene.name);
+        eprintln!("{}: {report}; over after {:.1} s", self.scene.name, clock::now().since(self.began).as_secs_f64());
         Judged { name: self.scene.name, facts, findings, report }
     }
 }

@@ -15,8 +15,8 @@ const COME_BACK: Duration = Duration::from_secs(2);
 const REFUSALS: u32 = 3;
 
 impl Visitor {
-    /// Joins, however often it takes: whether that was an admission; `None` when the room's answers make no sense.
-    pub(super) async fn join(&mut self) -> Option<bool> {
+    /// Joins, however often it takes: what that was told; `None` when the room's answers make no sense.
+    pub(super) async fn join(&mut self) -> Option<Told> {
         loop {
             let heard = self.send(Ask::post(format!("/_usher/{ROOM}/join"))).await;
             let Some(answer) = &heard.answer else { continue };
@@ -42,18 +42,15 @@ impl Visitor {
             let joined = Joined { sent: heard.sent, answered: heard.answered, provisional };
             self.note(|record| record.joined = Some(joined));
             let told = self.take(&document, &heard);
-            if let Told::Waiting { poll_after_seconds, .. } = told {
-                self.sleep(Duration::from_secs(poll_after_seconds)).await;
-            }
-            return Some(told == Told::Admitted);
+            return Some(told);
         }
     }
 
     /// Polls when told until there is a ticket: `true`; `false` when the place is refused for good.
-    pub(super) async fn wait_in_line(&mut self) -> bool {
-        let mut refusals = 0;
+    pub(super) async fn wait_in_line(&mut self, joined: Told) -> bool {
+        let (mut refusals, mut told) = (0, joined);
         loop {
-            match self.poll().await {
+            match told {
                 Told::Admitted => return true,
                 Told::Waiting { poll_after_seconds, .. } => {
                     refusals = 0;
@@ -70,6 +67,7 @@ impl Visitor {
                     self.sleep(COME_BACK).await;
                 }
             }
+            told = self.poll().await;
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use gateway::clock;
 use rand::RngExt as _;
 
 use super::Manner;
@@ -22,8 +23,8 @@ const REPEAT: f64 = 0.2;
 /// The share of those who come back with a used token.
 const GREED: f64 = 0.1;
 /// How often they come, and how long they wait between.
-const GREEDY_POLLS: u32 = 3;
-const GREEDY_PAUSE: Duration = Duration::from_secs(2);
+const GREEDY_POLLS: u32 = 2;
+const GREEDY_PAUSE: Duration = Duration::from_millis(1_500);
 /// A checkout without an answer is tried so often.
 const CHECKOUTS: u32 = 20;
 
@@ -57,17 +58,29 @@ impl Visitor {
     }
 
     async fn shop(&mut self) {
-        let average = Duration::from_millis(self.shared.stay_ms.load(Ordering::Relaxed));
         for _ in 0..REQUESTS {
-            let think = average.mul_f64(self.rng.random_range(0.5..1.5)) / REQUESTS;
-            tokio::time::sleep(think).await;
+            self.think().await;
             self.request("/v1/seats", true).await;
+        }
+    }
+
+    /// A pause of the length that is usual at its end: when the crowd hurries, long pauses under way end too.
+    async fn think(&mut self) {
+        let temper = self.rng.random_range(0.5..1.5);
+        let began = clock::monotonic();
+        loop {
+            let usual = Duration::from_millis(self.shared.stay_ms.load(Ordering::Relaxed)) / REQUESTS;
+            let left = usual.mul_f64(temper).saturating_sub(clock::monotonic().duration_since(began));
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(INSIDER_PACE)).await;
         }
     }
 
     async fn check_out(&mut self) {
         for attempt in 0..CHECKOUTS {
-            let now = gateway::clock::now();
+            let now = clock::now();
             self.note(|record| {
                 if let Some(stay) = record.stays.last_mut() {
                     stay.may_have_ended = stay.may_have_ended.or(Some(now));

@@ -45,17 +45,19 @@ impl Visitor {
 
     /// From the arrival to the end of the visit.
     pub(super) async fn live(mut self) {
-        let joined = self.join().await;
+        let shared = Arc::clone(&self.shared);
+        let joined = {
+            let _joining = Counted::one(&shared, |shared| &shared.joining);
+            self.join().await
+        };
         let admitted = {
-            let _waiting = Counted::one(&self.shared, |shared| &shared.waiting);
+            let _waiting = Counted::one(&shared, |shared| &shared.waiting);
             match joined {
-                Some(true) => true,
-                Some(false) => self.wait_in_line().await,
+                Some(told) => self.wait_in_line(told).await,
                 None => false,
             }
         };
         if admitted {
-            let shared = Arc::clone(&self.shared);
             let _inside = Counted::one(&shared, |shared| &shared.inside);
             self.stay().await;
         }

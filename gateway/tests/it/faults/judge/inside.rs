@@ -27,7 +27,10 @@ fn live(facts: &Facts) -> impl Iterator<Item = (usize, &Request)> {
 pub(super) fn no_live_ticket_refused(facts: &Facts) -> Finding {
     let refused = live(facts).filter(|(_, request)| !matches!(request.status, 0 | 200));
     let told = |(index, request): (usize, &Request)| {
-        format!("visitor {index} was answered {} at {}, ticket good until {}", request.status, request.answered, request.ends)
+        format!(
+            "visitor {index} was answered {} at {}, ticket good until {}",
+            request.status, request.answered, request.ends
+        )
     };
     Finding::of("N18", "no live ticket is refused before its end", refused.map(told).collect())
 }

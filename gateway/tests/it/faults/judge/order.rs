@@ -28,7 +28,8 @@ pub(super) fn places_follow_arrival(facts: &Facts) -> Finding {
     let mut furthest: Option<(usize, queue_core::Place)> = None;
     let mut cases = Vec::new();
     for (b, later, place) in by_sent {
-        let before = |(_, before, _): &(usize, Joined, _)| before.answered + allowance(before) + allowance(&later) < later.sent;
+        let before =
+            |(_, before, _): &(usize, Joined, _)| before.answered + allowance(before) + allowance(&later) < later.sent;
         while let Some((a, _, ahead)) = earlier.next_if(before) {
             furthest = furthest.max_by_place(a, ahead);
         }

@@ -16,7 +16,9 @@ pub(super) fn nobody_lost(facts: &Facts) -> Finding {
         let entered = record.admitted();
         let refused = record.polls.iter().filter(move |poll| entered.is_none_or(|entered| poll.answered < entered));
         let refused = refused.filter(|poll| matches!(poll.told, Told::Ended | Told::Refused(400..=428 | 430..=499)));
-        refused.take(1).map(move |poll| format!("visitor {index}, waiting, was told {:?} at {}", poll.told, poll.answered))
+        refused
+            .take(1)
+            .map(move |poll| format!("visitor {index}, waiting, was told {:?} at {}", poll.told, poll.answered))
     });
     Finding::of("N1", "no token of somebody who waits is refused", cases.collect())
 }
@@ -25,7 +27,11 @@ pub(super) fn nobody_lost(facts: &Facts) -> Finding {
 pub(super) fn everybody_entered(facts: &Facts) -> Finding {
     let cases = visitors(facts).filter(|(_, record)| record.stays.is_empty());
     let told = |(index, record): (usize, &Record)| match (record.place(), record.polls.last()) {
-        (Some(place), Some(last)) => format!("visitor {index} with place {place}; the last of {} polls was told {:?}", record.polls.len(), last.told),
+        (Some(place), Some(last)) => format!(
+            "visitor {index} with place {place}; the last of {} polls was told {:?}",
+            record.polls.len(),
+            last.told
+        ),
         _ => format!("visitor {index} without a place; joins refused: {}", record.refused.len()),
     };
     Finding::of("N1", "everybody who keeps polling gets in", cases.map(told).collect())
@@ -50,8 +56,10 @@ pub(super) fn claimed_once(facts: &Facts) -> Finding {
         let began: Vec<String> = record.stays.iter().map(|stay| stay.session.started.to_string()).collect();
         format!("visitor {index} was given sessions that began at {}", began.join(", then "))
     });
-    let sessions = visitors(facts).flat_map(|(index, record)| record.stays.iter().map(move |stay| (index, stay.session)));
-    let shared = shared(sessions).into_iter().map(|(a, b, session)| format!("visitors {a} and {b} have session {session}"));
+    let sessions =
+        visitors(facts).flat_map(|(index, record)| record.stays.iter().map(move |stay| (index, stay.session)));
+    let shared =
+        shared(sessions).into_iter().map(|(a, b, session)| format!("visitors {a} and {b} have session {session}"));
     Finding::of("N13", "a place is claimed at most once", several.chain(shared).collect())
 }
 
@@ -60,7 +68,9 @@ pub(super) fn answers_make_sense(facts: &Facts) -> Finding {
     let cases = visitors(facts).flat_map(|(index, record)| {
         let mut strange = record.strange.clone();
         let placeless = |told: &Told| matches!(told, Told::Waiting { position: None, degraded: false, .. });
-        if record.joined.is_some_and(|joined| !joined.provisional) && record.polls.iter().any(|poll| placeless(&poll.told)) {
+        if record.joined.is_some_and(|joined| !joined.provisional)
+            && record.polls.iter().any(|poll| placeless(&poll.told))
+        {
             strange.push("waits with a place and was told no position by a healthy room".to_owned());
         }
         strange.into_iter().map(move |what| format!("visitor {index}: {what}"))

@@ -19,8 +19,9 @@ pub(in crate::faults) struct Report {
     pub(in crate::faults) calm_after: Option<Duration>,
     /// From the beginning of the fault until then.
     calm_since_break: Option<Duration>,
-    /// From the end of the fault to the first session that began after it.
-    first_call_after: Option<Duration>,
+    /// From the end of the fault to the first visitor who is let in after it, and to the last.
+    first_entered_after: Option<Duration>,
+    last_entered_after: Option<Duration>,
     /// Polls that came later than told by more than a second: the crowd's own fault.
     late_polls: usize,
 }
@@ -38,19 +39,22 @@ impl Report {
                 // Healed for good: after the last answer that was not in order.
                 let mut since = None;
                 for poll in polls {
+                    let was_in = record.admitted().is_some_and(|entered| poll.answered > entered);
                     match poll.told {
                         Told::Waiting { position: Some(_), degraded: false, .. } | Told::Admitted => {
                             since = since.or(Some(poll.answered));
                         }
-                        _ => since = record.admitted().is_some_and(|entered| poll.answered > entered).then_some(since).flatten(),
+                        _ if was_in => {}
+                        _ => since = None,
                     }
                 }
                 since
             })
             .collect();
         let all = healed.iter().copied().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
-        let sessions = facts.visitors.iter().flat_map(|record| &record.stays).map(|stay| stay.session.started);
-        let first = sessions.filter(|began| *began >= fault.to).min();
+        let entered = facts.visitors.iter().flat_map(|record| record.admitted());
+        let first = entered.filter(|entered| *entered > fault.to).min();
+        let last = facts.visitors.iter().flat_map(|record| record.admitted()).max();
         let polls = facts.visitors.iter().flat_map(|record| {
             record.polls.windows(2).map(|pair| match pair[0].told {
                 Told::Waiting { poll_after_seconds, .. } => {
@@ -67,7 +71,8 @@ impl Report {
             fault: fault.to.since(fault.from),
             calm_after: all.map(|all| all.since(fault.to)),
             calm_since_break: all.map(|all| all.since(fault.from)),
-            first_call_after: first.map(|first| first.since(fault.to)),
+            first_entered_after: first.map(|first| first.since(fault.to)),
+            last_entered_after: last.map(|last| last.since(fault.to)),
             late_polls: polls.filter(|late| *late).count(),
         }
     }
@@ -75,11 +80,12 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = |span: Option<Duration>| span.map_or("never".to_owned(), |span| format!("{:.1} s", span.as_secs_f64()));
+        let told =
+            |span: Option<Duration>| span.map_or("never".to_owned(), |span| format!("{:.1} s", span.as_secs_f64()));
         write!(
             f,
             "{} visitors, {} admitted; {} polls ({} late by the crowd's fault); fault of {:.1} s with {} waiting; \
-             all answered in order again {} after it ({} after its beginning); first admission after it: {}",
+             all answered in order again {} after it ({} after its beginning); admissions after it from {} to {}",
             self.visitors,
             self.admitted,
             self.polls,
@@ -88,7 +94,8 @@ impl fmt::Display for Report {
             self.waiting,
             told(self.calm_after),
             told(self.calm_since_break),
-            told(self.first_call_after),
+            told(self.first_entered_after),
+            told(self.last_entered_after),
         )
     }
 }

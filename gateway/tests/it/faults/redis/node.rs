@@ -1,15 +1,14 @@
 //! One Redis server and everything that can be done to it.
 
-use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::running::Running;
 use super::wire;
 use crate::journey::redis_server::REQUIRE_SERVERS;
 use crate::journey::usher::signal;
@@ -18,8 +17,6 @@ use crate::journey::wait::eventually;
 const START_DEADLINE: Duration = Duration::from_secs(20);
 /// A free port may be taken by somebody else before the server binds it.
 const START_ATTEMPTS: usize = 5;
-/// The server must not outlive its test, however that ends: its shell kills it when our end of the pipe closes.
-const WATCHDOG: &str = r#""$@" & read -r _; kill -9 $!; wait"#;
 /// The name of a backup in the server's directory, and beside it after [`Node::back_up`].
 const DUMP: &str = "dump.rdb";
 
@@ -42,11 +39,6 @@ pub(in crate::faults) struct Node {
     /// Where its data is; elsewhere than `folder` when a test wants a disk of its own.
     data: PathBuf,
     running: Option<Running>,
-}
-
-struct Running {
-    shell: Child,
-    pipe: Option<ChildStdin>,
 }
 
 impl Node {
@@ -169,33 +161,16 @@ impl Node {
             let _ = std::fs::remove_file(self.data.join(DUMP));
         }
         let log = if self.keeps == Keeps::Log { "yes" } else { "no" };
-        let mut shell = Command::new("sh")
-            .args(["-c", WATCHDOG, "redis-watchdog", "redis-server", "--port", &self.port.to_string()])
-            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", log, "--daemonize", "no"])
+        let port = self.port.to_string();
+        let mut server = Command::new("redis-server");
+        server
+            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", log, "--daemonize", "no"])
             .args(["--repl-diskless-sync-delay", "0", "--enable-debug-command", "yes", "--busy-reply-threshold", "200"])
             .arg("--dir")
             .arg(&self.data)
-            .args(more)
-            .current_dir(self.folder.path())
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("sh can be started");
-        let output = BufReader::new(shell.stdout.take().expect("stdout is piped"));
-        self.running = Some(Running { pipe: shell.stdin.take(), shell });
-        let (ready, wait) = mpsc::channel();
-        // Reads to the end, so that the server never waits for somebody to read its log.
-        std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                if line.contains("Ready to accept connections") {
-                    let _ = ready.send(true);
-                } else if line.contains("Failed listening") {
-                    let _ = ready.send(false);
-                }
-            }
-        });
+            .args(more);
+        let (running, wait) = Running::start(&server, self.folder.path(), "Ready to accept connections");
+        self.running = Some(running);
         wait
     }
 }
@@ -206,13 +181,6 @@ pub(in crate::faults) struct Frozen(u32);
 impl Drop for Frozen {
     fn drop(&mut self) {
         signal(self.0, "CONT");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.pipe.take());
-        let _ = self.shell.wait();
     }
 }
 

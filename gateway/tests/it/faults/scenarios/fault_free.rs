@@ -12,6 +12,6 @@ async fn nothing_breaks() {
     let mut stage = Stage::set(Scene::new("fault-free", 500), 2, redis.port()).await;
     stage.fills(Duration::from_secs(1)).await;
     stage.breaks();
-    stage.is_whole();
+    stage.heals();
     stage.ends(Duration::from_secs(60)).await.holds();
 }
