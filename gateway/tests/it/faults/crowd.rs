@@ -97,6 +97,11 @@ impl Crowd {
         self.shared.stay_ms.store(u64::try_from(average.as_millis()).unwrap(), Ordering::Relaxed);
     }
 
+    /// Nobody comes back with a used token: for faults after which only tokens know that a place was used.
+    pub(super) fn is_modest(&self) {
+        self.shared.greedy.store(false, Ordering::Relaxed);
+    }
+
     /// Insiders finish.
     pub(super) fn insiders_leave(&self) {
         self.shared.insiders_stay.store(false, Ordering::Relaxed);

@@ -5,3 +5,9 @@ mod full_disk;
 mod gateway_dies;
 mod store_refuses;
 mod store_stalls;
+
+// These need a line that survives its store: new epochs, places restored from tokens, provisional tokens.
+mod data_lost;
+mod data_old;
+mod store_away;
+mod two_primaries;

@@ -189,6 +189,21 @@ impl Stage {
         self.relays.iter().for_each(|relay| relay.set(flow));
     }
 
+    /// Leads every gateway to another server.
+    pub(super) fn all_lead_to(&self, port: u16) {
+        self.relays.iter().for_each(|relay| relay.lead_to(port));
+    }
+
+    /// SIGKILL for all gateways.
+    pub(super) async fn gateways_die(&mut self) {
+        for gateway in &self.gateways {
+            gateway.process.signal("KILL");
+        }
+        for mut gateway in self.gateways.drain(..) {
+            gateway.process.ended().await;
+        }
+    }
+
     /// Lets everybody finish, for so long at most, and judges.
     pub(super) async fn ends(self, patience: Duration) -> Judged {
         tokio::time::sleep(INSIDERS_GO_ON).await;
