@@ -1,7 +1,7 @@
 //! The gateway as visitors, upstreams and operators meet it: the binary itself, a recording upstream behind it, and a
 //! real Redis where a line is shared.
 
-mod ask;
+pub(crate) mod ask;
 mod bad_credentials;
 mod bad_requests;
 mod cost;
@@ -10,25 +10,25 @@ mod door;
 mod drain;
 mod line;
 mod loss;
-mod operators;
+pub(crate) mod operators;
 mod origin;
 mod pace;
 mod page;
 mod public;
 #[path = "../../../queue-core/tests/it/support/redis_server.rs"]
-mod redis_server;
+pub(crate) mod redis_server;
 mod redis_signal;
 mod session;
-mod setup;
+pub(crate) mod setup;
 mod shared;
 mod start;
 mod store_faults;
 mod streaming;
 mod toward;
 mod upstream_faults;
-mod usher;
+pub(crate) mod usher;
 mod visitor;
-mod wait;
+pub(crate) mod wait;
 
 use self::origin::Origin;
 use self::setup::Setup;

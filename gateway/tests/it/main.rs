@@ -8,6 +8,7 @@ mod credentials;
 mod edge_listener;
 mod edge_support;
 mod edge_upstream;
+mod faults;
 mod journey;
 mod page;
 mod route;

@@ -76,8 +76,13 @@ impl Setup {
     }
 
     pub(crate) fn redis(mut self, url: &str) -> Self {
-        self.store = format!("url = \"{url}\"\n");
+        self.set_redis(url);
         self
+    }
+
+    /// For the gateways started from now on.
+    pub(crate) fn set_redis(&mut self, url: &str) {
+        self.store = format!("url = \"{url}\"\n");
     }
 
     pub(crate) fn upstream(mut self, keys: &str) -> Self {

@@ -146,7 +146,7 @@ impl Reserved {
 pub(crate) struct Gateway {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
-    admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     _reserved: [Reserved; 2],
 }
 
