@@ -13,8 +13,8 @@ use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use queue_core::bits::{PlaceBits, PlaceState};
 use queue_core::store::{
-    Caller, Claim, Clock, Departure, Joined, LimitsSource, MAX_BATCH, MemoryStore, Opening, Proposal, RedisSettings,
-    RedisStore, Store, Terms,
+    Caller, Claim, Clock, Departure, Joined, LimitsSource, MAX_BATCH, MemoryStore, Opening, Proposal, RedisAddress,
+    RedisSettings, RedisStore, Store, Terms,
 };
 use queue_core::{Epoch, Limits, Place, RoomId, Sequence, Timestamp, VisitorId};
 
@@ -271,9 +271,10 @@ fn stores(c: &mut Criterion) {
 
     let Some(server) = RedisServer::start() else { return };
     let settings = RedisSettings {
-        url: server.url().into(),
+        address: RedisAddress::parse(&server.url()).unwrap(),
         deadline: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),
+        response_timeout: Duration::from_secs(10),
         max_reconnect_delay: Duration::from_secs(1),
         clock: Some(clock),
     };

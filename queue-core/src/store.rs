@@ -15,7 +15,7 @@ use std::time::Duration;
 pub use self::caller::{Caller, Clock};
 pub use self::follow::{Change, Event, Follow, Gap, Mirror, News, Snapshot, Summary};
 pub use self::memory::MemoryStore;
-pub use self::redis::{RedisSettings, RedisStore};
+pub use self::redis::{AddressError, HostPort, Login, RedisAddress, RedisSettings, RedisStore, Trust, TrustError};
 use crate::admission::Refusal;
 use crate::high_water::{HighWater, Version};
 use crate::{Epoch, Limits, Place, RoomId, Sequence, SessionId, Timestamp, VisitorId};

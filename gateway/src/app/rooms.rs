@@ -60,16 +60,17 @@ pub(super) fn start(
 fn open_store(store: &config::Store, runtime: &Runtime) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match &store.url {
         StoreUrl::Memory => Arc::new(MemoryStore::new(Clock::new(clock::now))),
-        StoreUrl::Redis { url } => {
+        StoreUrl::Redis(address) => {
             let _within = runtime.enter();
             let settings = RedisSettings {
-                url: url.clone(),
+                address: (**address).clone(),
                 deadline: store.decision_timeout,
                 connect_timeout: store.connect_timeout,
+                response_timeout: store.response_timeout,
                 max_reconnect_delay: store.max_reconnect_delay,
                 clock: None,
             };
-            Arc::new(RedisStore::new(settings).context("the store's address cannot be used")?)
+            Arc::new(RedisStore::new(settings).context("the store cannot be used")?)
         }
     })
 }

@@ -1,15 +1,17 @@
 //! The Redis adapter: every step is one script, every call has its own deadline.
 
+mod address;
+mod link;
 mod reply;
 mod scripts;
 
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::io::tcp::TcpSettings;
-use redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisError, ServerErrorKind, Value};
-use secrecy::{ExposeSecret, SecretString};
+use redis::{RedisError, ServerErrorKind, Value};
 
+pub use self::address::{AddressError, HostPort, Login, RedisAddress};
+use self::link::{Link, LinkSettings, Script};
+pub use self::link::{Trust, TrustError};
 use self::scripts::{Arguments, SCRIPTS, Scripts};
 use super::{
     Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Joined, MAX_BATCH, Opening, Pending,
@@ -18,27 +20,27 @@ use super::{
 use crate::high_water::Version;
 use crate::{RoomId, VisitorId};
 
-/// How to reach a Redis.
+/// How to use a Redis.
 #[derive(Clone, Debug)]
 pub struct RedisSettings {
-    /// `redis://` or `rediss://` address; may carry a password.
-    pub url: SecretString,
-    /// How long a call may take, script loading included.
+    /// Where it is.
+    pub address: RedisAddress,
+    /// How long a call may take, connecting and script loading included.
     pub deadline: Duration,
     /// How long a connection may take.
     pub connect_timeout: Duration,
+    /// How long a connection on which a call got no answer in time may leave a question of ours unanswered; then it is
+    /// replaced.
+    pub response_timeout: Duration,
     /// The longest pause between two attempts to connect.
     pub max_reconnect_delay: Duration,
     /// Where steps read the host's time; `None`: the server's own TIME.
     pub clock: Option<Clock>,
 }
 
-/// Commands that may wait in the connection's own queue. Calls are batches, so more than this is a store that stands still.
-const PIPELINE_BUFFER: usize = 1_024;
-
 /// Lines in a Redis. One connection, so calls of one gateway take effect in the order they were made.
 pub struct RedisStore {
-    connection: ConnectionManager,
+    link: Link,
     deadline: Duration,
     clock: Option<Clock>,
 }
@@ -50,44 +52,30 @@ impl std::fmt::Debug for RedisStore {
 }
 
 impl RedisStore {
-    /// A store that connects at its first call. Must be made within a tokio runtime.
+    /// A store that begins to connect. Must be made within a tokio runtime.
     ///
     /// # Errors
-    /// When the address cannot be one of a Redis.
+    /// When the address needs what this host does not have, for example certificate authorities.
     pub fn new(settings: RedisSettings) -> Result<Self, StoreError> {
-        let address: ConnectionInfo =
-            settings.url.expose_secret().into_connection_info().map_err(|error| classify(&error))?;
-        // Without it a small command waits for the delayed acknowledgement of the one before.
-        let client = Client::open(address.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
-            .map_err(|error| classify(&error))?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(settings.connect_timeout))
-            .set_response_timeout(Some(settings.deadline))
-            .set_number_of_retries(1)
-            .set_max_delay(settings.max_reconnect_delay)
-            .set_pipeline_buffer_size(PIPELINE_BUFFER);
-        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(|error| classify(&error))?;
-        Ok(Self { connection, deadline: settings.deadline, clock: settings.clock })
+        let RedisSettings { address, deadline, connect_timeout, response_timeout, max_reconnect_delay, clock } =
+            settings;
+        let link = Link::open(address, LinkSettings { connect_timeout, response_timeout, max_reconnect_delay })?;
+        Ok(Self { link, deadline, clock })
     }
 
     fn step<'a, T: 'a>(
         &'a self,
         room: &'a RoomId,
         caller: Caller,
-        script: fn(&Scripts) -> &redis::Script,
+        script: fn(&Scripts) -> &Script,
         arguments: impl FnOnce(&mut Arguments) + Send + 'a,
         read: fn(&Value) -> Option<T>,
     ) -> Pending<'a, T> {
         Box::pin(async move {
             let mut list = Arguments::begin(&caller, self.clock.as_ref());
             arguments(&mut list);
-            let mut invocation = script(&SCRIPTS).key(format!("usher:{{{room}}}"));
-            for argument in list.into_inner() {
-                invocation.arg(argument);
-            }
-            let mut connection = self.connection.clone();
-            let answer = tokio::time::timeout(self.deadline, invocation.invoke_async::<Value>(&mut connection)).await;
-            let value = answer.map_err(|_| StoreError::Timeout)?.map_err(|error| classify(&error))?;
+            let key = format!("usher:{{{room}}}");
+            let value = self.link.invoke(script(&SCRIPTS), &key, &list.into_inner(), self.deadline).await?;
             reply::stamped(&value, read)
         })
     }
@@ -246,9 +234,16 @@ fn classify(error: &RedisError) -> StoreError {
         (Server(ServerErrorKind::ReadOnly), _) | (_, Some("OOM" | "MISCONF" | "NOREPLICAS")) => {
             StoreError::ReadOnly(error.to_string())
         }
-        (Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown), _) | (_, Some("BUSY")) => {
-            StoreError::Loading(error.to_string())
-        }
+        (
+            Server(
+                ServerErrorKind::BusyLoading
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::TryAgain,
+            ),
+            _,
+        )
+        | (_, Some("BUSY")) => StoreError::Loading(error.to_string()),
         (Server(_) | redis::ErrorKind::Extension | redis::ErrorKind::Parse, _) => StoreError::Script(error.to_string()),
         _ => StoreError::Io(error.to_string()),
     }

@@ -6,3 +6,4 @@ mod differential;
 mod simulation;
 mod support;
 mod ticket;
+mod topology;

@@ -4,11 +4,12 @@ pub(crate) mod caller;
 pub(crate) mod clock;
 pub(crate) mod dice;
 pub(crate) mod redis_server;
+pub(crate) mod wait;
 pub(crate) mod world;
 
 use std::time::Duration;
 
-use queue_core::store::{MAX_BATCH, RedisSettings, RedisStore, Terms};
+use queue_core::store::{MAX_BATCH, RedisAddress, RedisSettings, RedisStore, Terms};
 use queue_core::{Limits, VisitorId};
 
 use self::clock::TestClock;
@@ -54,9 +55,10 @@ pub(crate) fn crowds(numbers: std::ops::Range<u32>) -> impl Iterator<Item = Vec<
 /// A store on that server which reads this clock instead of the server's.
 pub(crate) fn redis_store(server: &RedisServer, clock: &TestClock) -> RedisStore {
     let settings = RedisSettings {
-        url: server.url().into(),
+        address: RedisAddress::parse(&server.url()).unwrap(),
         deadline: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(5),
+        response_timeout: Duration::from_secs(20),
         max_reconnect_delay: Duration::from_millis(100),
         clock: Some(clock.host()),
     };

@@ -3,8 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::Script;
-
+use super::link::Script;
 use crate::store::{Caller, Clock, LimitsSource, Proposal};
 use crate::{Timestamp, VisitorId};
 

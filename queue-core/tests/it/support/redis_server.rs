@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -19,6 +20,8 @@ const START_DEADLINE: Duration = Duration::from_secs(20);
 /// A free port may be taken by somebody else before the server binds it.
 const START_ATTEMPTS: usize = 5;
 
+const PID_FILE: &str = "redis.pid";
+
 /// The server must not outlive its test, however that ends: the shell holds the other end of our pipe and kills the
 /// server when the pipe closes, which the kernel does for us even when the test process is killed.
 const WATCHDOG: &str = r#""$@" & read -r _; kill -9 $!; wait"#;
@@ -28,6 +31,7 @@ const WATCHDOG: &str = r#""$@" & read -r _; kill -9 $!; wait"#;
 pub(crate) struct RedisServer {
     port: u16,
     dir: TempDir,
+    arguments: Vec<String>,
     process: Option<Process>,
 }
 
@@ -40,6 +44,11 @@ struct Process {
 impl RedisServer {
     /// A server that accepts connections; `None` where there is no `redis-server` and nobody requires one.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(|port, _| vec!["--port".to_owned(), port.to_string()])
+    }
+
+    /// The same with other arguments: those for this port and this directory of its own.
+    pub(crate) fn start_with(arguments: impl Fn(u16, &Path) -> Vec<String>) -> Option<Self> {
         if !is_installed() {
             assert!(
                 std::env::var_os(REQUIRE_SERVERS).is_none(),
@@ -51,8 +60,9 @@ impl RedisServer {
         let dir = tempfile::tempdir().expect("a temporary directory");
         for _ in 0..START_ATTEMPTS {
             let port = free_port();
-            if let Some(process) = Process::start(port, &dir) {
-                return Some(Self { port, dir, process: Some(process) });
+            let arguments = arguments(port, dir.path());
+            if let Some(process) = Process::start(&arguments, &dir) {
+                return Some(Self { port, dir, arguments, process: Some(process) });
             }
         }
         panic!("redis-server did not start in {START_ATTEMPTS} attempts");
@@ -79,18 +89,38 @@ impl RedisServer {
     #[allow(dead_code, reason = "not every crate's tests need it")]
     pub(crate) fn start_again(&mut self) {
         self.process = None;
-        self.process = Some(Process::start(self.port, &self.dir).expect("the port was ours a moment ago"));
+        self.process = Some(Process::start(&self.arguments, &self.dir).expect("the port was ours a moment ago"));
+    }
+
+    /// Stops it in mid-run: it keeps its connections and answers nothing.
+    #[allow(dead_code, reason = "not every crate's tests need it")]
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on after [`RedisServer::freeze`].
+    #[allow(dead_code, reason = "not every crate's tests need it")]
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    #[allow(dead_code, reason = "not every crate's tests need it")]
+    fn signal(&self, name: &str) {
+        let id = std::fs::read_to_string(self.dir.path().join(PID_FILE)).expect("a running server writes its id");
+        let sent = Command::new("kill").args(["-s", name, id.trim()]).status().expect("kill can be started");
+        assert!(sent.success(), "{name} could not be sent to redis-server");
     }
 }
 
 impl Process {
     /// `None` when the server ended before it was ready.
-    fn start(port: u16, dir: &TempDir) -> Option<Self> {
+    fn start(arguments: &[String], dir: &TempDir) -> Option<Self> {
         let mut shell = Command::new("sh")
-            .args(["-c", WATCHDOG, "redis-watchdog", "redis-server", "--port", &port.to_string()])
+            .args(["-c", WATCHDOG, "redis-watchdog", "redis-server"])
+            .args(arguments)
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"])
-            .arg("--dir")
-            .arg(dir.path())
+            .args(["--pidfile".as_ref(), dir.path().join(PID_FILE).as_os_str()])
+            .args(["--dir".as_ref(), dir.path().as_os_str()])
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -103,7 +133,8 @@ impl Process {
         // Reads to the end, so that the server never waits for somebody to read its log.
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
-                if line.contains("Ready to accept connections") {
+                // A Sentinel says the second.
+                if line.contains("Ready to accept connections") || line.contains("+monitor master") {
                     let _ = ready.send(true);
                 } else if line.contains("Failed listening") {
                     let _ = ready.send(false);

@@ -1,0 +1,45 @@
+//! One script as a call of it needs it.
+
+use redis::Cmd;
+
+/// A script: called by its hash, and sent whole to a server that does not know it.
+pub(in crate::store::redis) struct Script {
+    code: &'static str,
+    hash: String,
+}
+
+impl Script {
+    /// The script with this text.
+    pub(in crate::store::redis) fn new(code: &'static str) -> Self {
+        Self { code, hash: redis::Script::new(code).get_hash().to_owned() }
+    }
+}
+
+/// One call of a script on one key.
+pub(super) struct Invocation<'a> {
+    pub(super) script: &'a Script,
+    pub(super) key: &'a str,
+    pub(super) arguments: &'a [Vec<u8>],
+}
+
+impl Invocation<'_> {
+    /// The call by hash.
+    pub(super) fn by_hash(&self) -> Cmd {
+        self.command("EVALSHA", &self.script.hash)
+    }
+
+    /// The call with the text, after NOSCRIPT. It loads the script where it runs, on the node of a cluster that the key
+    /// leads to, in the same round trip.
+    pub(super) fn by_text(&self) -> Cmd {
+        self.command("EVAL", self.script.code)
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = redis::cmd(name);
+        command.arg(script).arg(1).arg(self.key);
+        for argument in self.arguments {
+            command.arg(argument.as_slice());
+        }
+        command
+    }
+}

@@ -1,0 +1,8 @@
+//! Every way to reach a Redis, with real servers: what works through it, and what happens when it breaks.
+
+mod ask;
+mod away;
+mod gateway;
+mod sentinel;
+mod server;
+mod tls;
