@@ -1,15 +1,18 @@
 //! The Redis adapter: every step is one script, every call has its own deadline.
 
 mod address;
+mod confirm;
 mod link;
 mod reply;
 mod scripts;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{RedisError, ServerErrorKind, Value};
 
 pub use self::address::{AddressError, HostPort, Login, RedisAddress};
+use self::confirm::Confirmer;
 use self::link::{Link, LinkSettings, Script};
 pub use self::link::{Trust, TrustError};
 use self::scripts::{Arguments, SCRIPTS, Scripts};
@@ -40,7 +43,8 @@ pub struct RedisSettings {
 
 /// Lines in a Redis. One connection, so calls of one gateway take effect in the order they were made.
 pub struct RedisStore {
-    link: Link,
+    link: Arc<Link>,
+    confirmer: Confirmer,
     deadline: Duration,
     clock: Option<Clock>,
 }
@@ -60,7 +64,8 @@ impl RedisStore {
         let RedisSettings { address, deadline, connect_timeout, response_timeout, max_reconnect_delay, clock } =
             settings;
         let link = Link::open(address, LinkSettings { connect_timeout, response_timeout, max_reconnect_delay })?;
-        Ok(Self { link, deadline, clock })
+        let link = Arc::new(link);
+        Ok(Self { confirmer: Confirmer::new(link.clone()), link, deadline, clock })
     }
 
     fn step<'a, T: 'a>(
@@ -74,8 +79,7 @@ impl RedisStore {
         Box::pin(async move {
             let mut list = Arguments::begin(&caller, self.clock.as_ref());
             arguments(&mut list);
-            let key = format!("usher:{{{room}}}");
-            let value = self.link.invoke(script(&SCRIPTS), &key, &list.into_inner(), self.deadline).await?;
+            let value = self.link.invoke(script(&SCRIPTS), &key(room), &list.into_inner(), self.deadline).await?;
             reply::stamped(&value, read)
         })
     }
@@ -107,8 +111,10 @@ impl Store for RedisStore {
             });
         };
         Box::pin(async move {
+            let confirmation = self.confirmation();
             let answer = self.step(room, caller, |s| &s.join, arguments, reply::rows).await?;
-            reply::each(answer, &visitors, |row, visitor, time| reply::joined(row, *visitor, time))
+            let answer = reply::each(answer, &visitors, |row, visitor, time| reply::joined(row, *visitor, time))?;
+            Ok(confirmation.joins(room, answer).await)
         })
     }
 
@@ -127,8 +133,10 @@ impl Store for RedisStore {
             }
         };
         Box::pin(async move {
+            let confirmation = self.confirmation();
             let answer = self.step(room, caller, |s| &s.claim, arguments, reply::rows).await?;
-            reply::each(answer, &claims, |row, claim, _| reply::claimed(row, claim.visitor))
+            let answer = reply::each(answer, &claims, |row, claim, _| reply::claimed(row, claim.visitor))?;
+            Ok(confirmation.claims(room, answer).await)
         })
     }
 
@@ -222,6 +230,11 @@ impl Store for RedisStore {
         };
         self.step(room, caller, |s| &s.pause, arguments, |_| Some(()))
     }
+}
+
+/// What all keys of a room begin with.
+fn key(room: &RoomId) -> String {
+    format!("usher:{{{room}}}")
 }
 
 /// What an error of the client library means for a decision.

@@ -2,6 +2,7 @@
 
 mod ask;
 mod away;
+mod confirm;
 mod gateway;
 mod sentinel;
 mod server;

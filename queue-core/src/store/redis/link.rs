@@ -6,6 +6,7 @@ mod check;
 mod cluster;
 mod connection;
 mod dial;
+pub(super) mod info;
 mod script;
 mod sentinel;
 mod supervisor;
@@ -43,6 +44,7 @@ pub(super) struct LinkSettings {
 
 /// A connection that is replaced when it must be.
 pub(super) struct Link {
+    topology: Arc<Topology>,
     state: watch::Receiver<State>,
     _tasks: Vec<Task>,
 }
@@ -55,8 +57,22 @@ impl Link {
         let news = Arc::new(Notify::new());
         let mut tasks = topology.listen(&news, settings.max_reconnect_delay);
         let (patience, max_delay) = (settings.response_timeout, settings.max_reconnect_delay);
-        tasks.push(Task::spawn(Supervisor { topology, state, news, patience, max_delay }.run()));
-        Ok(Self { state: receiver, _tasks: tasks })
+        let supervisor = Supervisor { topology: topology.clone(), state, news, patience, max_delay };
+        tasks.push(Task::spawn(supervisor.run()));
+        Ok(Self { topology, state: receiver, _tasks: tasks })
+    }
+
+    /// The connection that the next call goes through, if there is one.
+    pub(super) fn current(&self) -> Option<Connection> {
+        match &*self.state.borrow() {
+            State::Up(connection) => Some(connection.clone()),
+            State::Connecting | State::Down(_) => None,
+        }
+    }
+
+    /// Another connection to the same process of the same server, or to the same cluster.
+    pub(super) async fn beside(&self, connection: &Connection) -> Result<Connection, StoreError> {
+        self.topology.beside(connection).await
     }
 
     /// Calls a script on its one key; the answer comes within `deadline`, whatever happens.

@@ -35,7 +35,7 @@ pub(crate) fn settings(address: RedisAddress) -> RedisSettings {
         connect_timeout: Duration::from_secs(1),
         response_timeout: Duration::from_millis(200),
         max_reconnect_delay: Duration::from_millis(200),
-        clock: Some(TestClock::new().host()),
+        clock: None,
     }
 }
 
@@ -45,8 +45,19 @@ impl Gateway {
     }
 
     pub(crate) fn with(settings: RedisSettings) -> Self {
-        let store = RedisStore::new(settings).unwrap();
-        Self { store, room: RoomId::new("concert").unwrap(), clock: TestClock::new(), memory: Memory::default() }
+        let clock = TestClock::new();
+        let store = RedisStore::new(RedisSettings { clock: Some(clock.host()), ..settings }).unwrap();
+        Self { store, room: RoomId::new("concert").unwrap(), clock, memory: Memory::default() }
+    }
+
+    /// Goes on with another room.
+    pub(crate) fn turn_to(&mut self, room: &str) {
+        (self.room, self.memory) = (RoomId::new(room).unwrap(), Memory::default());
+    }
+
+    /// Time passes.
+    pub(crate) fn pass(&self, span: Duration) {
+        self.clock.pass(span);
     }
 
     /// Makes sure the room exists. In an epoch of its own, so that a store that has lost the room begins a later one.
@@ -64,7 +75,6 @@ impl Gateway {
         self.noted(answer).map(|joined| joined[0])
     }
 
-    #[expect(dead_code, reason = "for the tests of confirmed writes")]
     /// Claims the place of the visitor with this number.
     pub(crate) async fn claim(&mut self, number: u32, place: Place) -> Result<Claimed, StoreError> {
         let caller = self.memory.caller(self.clock.now());

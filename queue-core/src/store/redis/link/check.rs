@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use redis::{FromRedisValue as _, Value, cmd};
+use redis::Value;
 
 use super::super::address::HostPort;
 use super::super::classify;
 use super::dial::{Dialed, at_host};
+use super::info::{field, text};
 use crate::store::StoreError;
 
 /// The oldest server whose commands and script errors the steps rely on.
@@ -104,20 +105,6 @@ fn is_new_enough(info: &str) -> Result<(), StoreError> {
 
 fn unreadable(command: &str) -> StoreError {
     StoreError::Script(format!("its answer to {command} cannot be read"))
-}
-
-/// A line `name:value` of INFO.
-pub(in crate::store::redis) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-}
-
-pub(in crate::store::redis) fn text(value: &Value) -> String {
-    String::from_redis_value_ref(value).unwrap_or_default()
-}
-
-/// INFO as [`Check::cluster`] wants it.
-pub(super) fn info() -> redis::Cmd {
-    cmd("INFO")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use secrecy::ExposeSecret as _;
 use super::super::address::{HostPort, Login};
 use super::super::classify;
 use super::LinkSettings;
-use super::check::{Check, info};
+use super::check::Check;
 use crate::store::StoreError;
 
 /// One repetition, for the answer that a room has moved to another node; more would only pass the deadline.
@@ -47,7 +47,8 @@ impl Cluster {
     pub(super) async fn connect(&self, check: &Check) -> Result<ClusterConnection, StoreError> {
         let mut connection = self.open().await?;
         let everywhere = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-        let answers: Value = connection.route_command(info(), everywhere).await.map_err(|error| classify(&error))?;
+        let answers: Value =
+            connection.route_command(redis::cmd("INFO"), everywhere).await.map_err(|error| classify(&error))?;
         check.cluster(&answers)?;
         Ok(connection)
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
-use redis::{Cmd, RedisError, ServerErrorKind, Value};
+use redis::cluster_routing::{Route, SingleNodeRoutingInfo, SlotAddr};
+use redis::{Cmd, Pipeline, RedisError, ServerErrorKind, Value};
 use tokio::sync::Notify;
 
 use super::super::address::HostPort;
@@ -109,6 +110,20 @@ impl Connection {
             }
             Err(error) => Outcome::Answered(Err(classify(&error))),
         }
+    }
+
+    /// Sends commands about one key together, to the server in charge of it, and answers with all answers.
+    pub(in crate::store::redis) async fn all(&self, key: &str, pipeline: Pipeline) -> Result<Vec<Value>, StoreError> {
+        let count = pipeline.len();
+        let answers = match &self.0.wire {
+            Wire::Server { connection, .. } => connection.clone().send_packed_commands(&pipeline, 0, count).await,
+            Wire::Cluster(connection) => {
+                let route = SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master));
+                connection.clone().route_pipeline(pipeline, 0, count, route).await
+            }
+        };
+        let answers = answers.map_err(|error| classify(&error))?;
+        answers.into_iter().map(|answer| answer.extract_error().map_err(|error| classify(&error))).collect()
     }
 
     /// Waits until the connection has ended, or leaves a call and then a question of ours unanswered for `patience`.

@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use super::super::address::HostPort;
 use super::super::classify;
 use super::backoff::Backoff;
-use super::check::text;
 use super::dial::{Dialer, Task, at_host};
+use super::info::text;
 use crate::store::StoreError;
 
 /// How long one Sentinel may take to answer, connecting included. All are asked at the same time, so this bounds the

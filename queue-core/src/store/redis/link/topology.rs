@@ -77,6 +77,20 @@ impl Topology {
         connected.unwrap_or_else(|_| Err(StoreError::Io(format!("{at}: no connection within {limit:?}"))))
     }
 
+    /// Another connection to where this one leads. A server that was restarted meanwhile is another one.
+    pub(super) async fn beside(&self, connection: &Connection) -> Result<Connection, StoreError> {
+        let (dialer, (at, process)) = match (&self.way, connection.server()) {
+            (Way::Server { dialer, .. } | Way::Sentinel { dialer, .. }, Some(server)) => (dialer, server),
+            (Way::Cluster(cluster), _) => {
+                return Ok(Connection::to_cluster(self.in_time("the cluster", cluster.open()).await?));
+            }
+            _ => return Err(StoreError::Io("a connection of another kind".to_owned())),
+        };
+        let beside = self.connect_to(at, dialer).await?;
+        let same = beside.server().is_some_and(|(_, other)| other == process);
+        if same { Ok(beside) } else { Err(StoreError::Io(format!("{at}: it was restarted"))) }
+    }
+
     /// Listens for news of a primary that moved.
     pub(super) fn listen(&self, news: &Arc<Notify>, max_delay: Duration) -> Vec<Task> {
         match &self.way {
