@@ -8,7 +8,7 @@ use std::time::Duration;
 use queue_core::store::{AddressError, Login, RedisAddress, Trust};
 use secrecy::ExposeSecret as _;
 
-use super::reader::{Field, Reader, section};
+use super::reader::{Reader, section};
 use super::secret::{SecretFile, SecretUrl};
 
 section! {

@@ -257,6 +257,8 @@ fn classify(error: &RedisError) -> StoreError {
             _,
         )
         | (_, Some("BUSY")) => StoreError::Loading(error.to_string()),
+        // Another node of a cluster knows who is in charge, and that one cannot be reached.
+        (Server(ServerErrorKind::Moved | ServerErrorKind::Ask), _) => StoreError::Io(error.to_string()),
         (Server(_) | redis::ErrorKind::Extension | redis::ErrorKind::Parse, _) => StoreError::Script(error.to_string()),
         _ => StoreError::Io(error.to_string()),
     }

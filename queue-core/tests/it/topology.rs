@@ -2,6 +2,7 @@
 
 mod ask;
 mod away;
+mod cluster;
 mod confirm;
 mod gateway;
 mod sentinel;

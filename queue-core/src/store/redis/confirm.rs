@@ -85,7 +85,7 @@ impl Confirmation<'_> {
     /// Who is admitted on every replica stays so; the others are told to ask again.
     pub(super) async fn claims(self, room: &RoomId, mut answer: Stamped<Vec<Claimed>>) -> Stamped<Vec<Claimed>> {
         let admitted = |claimed: &Claimed| matches!(claimed, Claimed::Admitted(_));
-        if answer.value.iter().any(admitted) && !self.is_given(room, &answer.mark).await {
+        if answer.value.iter().any(admitted) && !self.reached_all(room, &answer.mark).await {
             for claimed in answer.value.iter_mut().filter(|claimed| admitted(claimed)) {
                 *claimed = Claimed::Refused(Refusal::Unconfirmed);
             }
@@ -98,7 +98,7 @@ impl Confirmation<'_> {
     /// by the first claim that is confirmed.
     pub(super) async fn joins(self, room: &RoomId, mut answer: Stamped<Vec<Joined>>) -> Stamped<Vec<Joined>> {
         let admitted = |joined: &Joined| matches!(joined, Joined::Admitted { .. });
-        if answer.value.iter().any(admitted) && !self.is_given(room, &answer.mark).await {
+        if answer.value.iter().any(admitted) && !self.reached_all(room, &answer.mark).await {
             for joined in &mut answer.value {
                 if let Joined::Admitted { place, session } = *joined {
                     *joined = Joined::Placed { place, joined: session.id.started };
@@ -108,7 +108,7 @@ impl Confirmation<'_> {
         answer
     }
 
-    async fn is_given(mut self, room: &RoomId, mark: &HighWater) -> bool {
+    async fn reached_all(mut self, room: &RoomId, mark: &HighWater) -> bool {
         let Some(used) = self.used else { return false };
         let key = super::key(room);
         let confirmed = tokio::select! {

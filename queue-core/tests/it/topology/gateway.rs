@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use queue_core::RoomId;
 use queue_core::store::{
-    Claim, Claimed, Joined, LimitsSource, Opening, Proposal, RedisAddress, RedisSettings, RedisStore, Stamped,
-    Store as _, StoreError,
+    Call, Called, Claim, Claimed, Departure, Ending, Joined, LimitsSource, Opening, Proposal, RedisAddress,
+    RedisSettings, RedisStore, Renewal, Renewed, Stamped, Store as _, StoreError,
 };
 use queue_core::{Epoch, Place};
 
@@ -81,6 +81,46 @@ impl Gateway {
         let claim = Claim { visitor: visitor(number), place, take: true };
         let answer = self.store.claim(&self.room, caller, TERMS, vec![claim]).await;
         self.noted(answer).map(|claimed| claimed[0])
+    }
+
+    /// Every operation that a room has, with visitors of its own.
+    pub(crate) async fn every_operation(&mut self) -> Result<(), StoreError> {
+        self.open(1).await?;
+        let Joined::Placed { place, .. } = self.paused_join(1).await? else { panic!("let in while paused") };
+        let Joined::Placed { place: left, .. } = self.paused_join(2).await? else { panic!("let in while paused") };
+        let (room, terms) = (self.room.clone(), TERMS);
+        let caller = |this: &Self| this.memory.caller(this.clock.now());
+        let answer = self.store.pause(&room, caller(self), false).await;
+        self.noted(answer)?;
+        let answer = self.store.follow(&room, caller(self), None).await;
+        let summary = self.noted(answer)?.summary;
+        let (from, limits_version) = (summary.mark.frontier, summary.limits_version);
+        let call = Call { from, limits_version, called: vec![place.sequence] };
+        let answer = self.store.call(&room, caller(self), terms, call).await;
+        assert_eq!(self.noted(answer)?, Called::Moved);
+        let Claimed::Admitted(session) = self.claim(1, place).await? else { panic!("not let in") };
+        let renewal = Renewal { visitor: visitor(1), span: Duration::from_secs(60) };
+        let answer = self.store.renew(&room, caller(self), terms, vec![renewal]).await;
+        assert!(matches!(self.noted(answer)?[..], [Renewed::Until(_)]));
+        let ending = Ending { visitor: visitor(1), until: session.ends };
+        let answer = self.store.end(&room, caller(self), vec![ending]).await;
+        assert_eq!(self.noted(answer)?, [true]);
+        let departure = Departure { visitor: visitor(2), place: left };
+        let answer = self.store.depart(&room, caller(self), vec![departure]).await;
+        assert_eq!(self.noted(answer)?, [true]);
+        let answer = self.store.sweep(&room, caller(self), terms).await;
+        self.noted(answer)?;
+        let proposal = Proposal { limits: limits(), source: LimitsSource::Operator };
+        let answer = self.store.propose(&room, caller(self), proposal).await;
+        assert!(self.noted(answer)?);
+        Ok(())
+    }
+
+    async fn paused_join(&mut self, number: u32) -> Result<Joined, StoreError> {
+        let caller = self.memory.caller(self.clock.now());
+        let answer = self.store.pause(&self.room, caller, true).await;
+        self.noted(answer)?;
+        self.join(number).await
     }
 
     fn noted<T>(&mut self, answer: Result<Stamped<T>, StoreError>) -> Result<T, StoreError> {

@@ -1,0 +1,168 @@
+//! A cluster: rooms lie on different nodes, and each call goes to the one in charge.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use queue_core::store::StoreError;
+
+use super::ask::ask;
+use super::gateway::{DEADLINE, Gateway, TOLERANCE};
+use crate::support::redis_server::RedisServer;
+use crate::support::wait::{eventually, measured};
+
+const SLOTS: [(u16, u16); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
+
+/// Rooms enough that every node has some.
+const ROOMS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+
+/// Three primaries that share the slots.
+struct Cluster(Vec<RedisServer>);
+
+impl Cluster {
+    /// `None` where there is no Redis.
+    async fn start() -> Option<Self> {
+        let mut nodes: Vec<(RedisServer, u16)> = Vec::new();
+        for _ in SLOTS {
+            // The bus usually listens 10,000 ports above the server, which a free port may not have above it.
+            let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let node = RedisServer::start_with(|port, _| {
+                let (port, bus) = (port.to_string(), bus.to_string());
+                let options = ["--port", &port, "--cluster-port", &bus, "--cluster-enabled", "yes"];
+                let more = ["--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"];
+                options.iter().chain(&more).map(ToString::to_string).collect()
+            })?;
+            nodes.push((node, bus));
+        }
+        for ((node, _), (first, last)) in nodes.iter().zip(SLOTS) {
+            let slots = ["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()];
+            assert_eq!(ask(node, None, &slots).await, "OK");
+        }
+        for (node, bus) in &nodes[1..] {
+            let meet = ["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), &bus.to_string()];
+            assert_eq!(ask(&nodes[0].0, None, &meet).await, "OK");
+        }
+        let cluster = Self(nodes.into_iter().map(|(node, _)| node).collect());
+        cluster.agrees().await;
+        Some(cluster)
+    }
+
+    /// Waits until every node knows who has which slot.
+    async fn agrees(&self) {
+        for node in &self.0 {
+            let knows = async || {
+                let info = ask(node, None, &["CLUSTER", "INFO"]).await;
+                let all = info.contains("cluster_slots_ok:16384") && info.contains("cluster_known_nodes:3");
+                (all && info.contains("cluster_state:ok")).then_some(())
+            };
+            eventually("a node that knows all slots", knows).await;
+        }
+    }
+
+    fn gateway(&self) -> Gateway {
+        let hosts: Vec<_> = self.0.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
+        Gateway::at(&format!("redis+cluster://{}", hosts.join(",")))
+    }
+
+    /// The node in charge of a room.
+    async fn node_of(&self, room: &str) -> usize {
+        let slot = ask(&self.0[0], None, &["CLUSTER", "KEYSLOT", &format!("usher:{{{room}}}")]).await;
+        let slot: u16 = slot.parse().unwrap();
+        SLOTS.iter().position(|(first, last)| (*first..=*last).contains(&slot)).unwrap()
+    }
+}
+
+/// Every operation of rooms on every node, also right after a node has forgotten all scripts, and for a room whose slot
+/// has moved to another node; nothing waits longer than its deadline.
+#[tokio::test]
+async fn rooms_lie_on_different_nodes() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let mut gateway = cluster.gateway();
+    eventually("a room", async || gateway.open(1).await.ok()).await;
+    for room in ROOMS {
+        gateway.turn_to(room);
+        gateway.every_operation().await.unwrap();
+    }
+    for node in &cluster.0 {
+        let keys: u32 = ask(node, None, &["DBSIZE"]).await.parse().unwrap();
+        assert!(keys > 0, "a node without a room");
+    }
+    assert_eq!(ask(&cluster.0[1], None, &["SCRIPT", "FLUSH", "SYNC"]).await, "OK");
+    for room in ROOMS {
+        gateway.turn_to(room);
+        let (answer, took) = measured(gateway.join(7)).await;
+        answer.unwrap();
+        assert!(took < DEADLINE + TOLERANCE, "{took:?}");
+    }
+
+    let room = "moved";
+    let (from, slot) =
+        (cluster.node_of(room).await, ask(&cluster.0[0], None, &["CLUSTER", "KEYSLOT", "{moved}"]).await);
+    let to = ask(&cluster.0[(from + 1) % 3], None, &["CLUSTER", "MYID"]).await;
+    for node in &cluster.0 {
+        assert_eq!(ask(node, None, &["CLUSTER", "SETSLOT", &slot, "NODE", &to]).await, "OK");
+    }
+    gateway.turn_to(room);
+    gateway.every_operation().await.unwrap();
+}
+
+/// One node dies: the rooms of the others go on, those of the dead one are refused in time, and are there again when it is.
+#[tokio::test]
+async fn a_dead_node_concerns_only_its_rooms() {
+    let Some(mut cluster) = Cluster::start().await else { return };
+    let mut gateway = cluster.gateway();
+    let mut on_node = [None; 3];
+    for room in ROOMS {
+        on_node[cluster.node_of(room).await] = Some(room);
+    }
+    let [first, second, third] = on_node.map(Option::unwrap);
+    for room in [first, second, third] {
+        gateway.turn_to(room);
+        eventually("a room", async || gateway.open(1).await.ok()).await;
+    }
+    cluster.0[1].kill();
+    for _ in 0..10 {
+        gateway.turn_to(second);
+        let (answer, took) = measured(gateway.join(1)).await;
+        assert!(took < DEADLINE + TOLERANCE, "{took:?}");
+        assert!(matches!(answer, Err(StoreError::Io(_) | StoreError::Timeout | StoreError::Loading(_))), "{answer:?}");
+    }
+    for room in [first, third] {
+        gateway.turn_to(room);
+        let (_, took) = eventually("a join on a living node", async || gateway.join(1).await.ok()).await;
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+    cluster.0[1].start_again();
+    gateway.turn_to(second);
+    let (_, took) = eventually("the room of the node that came back", async || gateway.open(2).await.ok()).await;
+    println!("the room of a restarted node is there after {took:?}");
+}
+
+/// A node stands still, with open connections: the rooms of the others go on, and its own are refused in time.
+#[tokio::test]
+async fn a_node_that_stands_still() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let mut gateway = cluster.gateway();
+    let mut on_node = [None; 3];
+    for room in ROOMS {
+        on_node[cluster.node_of(room).await] = Some(room);
+    }
+    let [first, second, third] = on_node.map(Option::unwrap);
+    for room in [first, second, third] {
+        gateway.turn_to(room);
+        eventually("a room", async || gateway.open(1).await.ok()).await;
+    }
+    cluster.0[1].freeze();
+    let mut living = 0;
+    for number in 0..20 {
+        for room in [second, first, third] {
+            gateway.turn_to(room);
+            let (answer, took) = measured(gateway.join(number)).await;
+            assert!(took < DEADLINE + TOLERANCE, "{took:?}");
+            living += u32::from(answer.is_ok());
+        }
+    }
+    println!("{living} of 40 joins of the other nodes' rooms while one node stood still");
+    cluster.0[1].thaw();
+    gateway.turn_to(second);
+    eventually("the room again", async || gateway.join(1).await.ok()).await;
+}
