@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use queue_core::store::StoreError;
+use queue_core::store::{Joined, StoreError};
 
 use super::ask::ask;
 use super::gateway::{DEADLINE, Gateway, TOLERANCE};
@@ -21,18 +21,7 @@ struct Cluster(Vec<RedisServer>);
 impl Cluster {
     /// `None` where there is no Redis.
     async fn start() -> Option<Self> {
-        let mut nodes: Vec<(RedisServer, u16)> = Vec::new();
-        for _ in SLOTS {
-            // The bus usually listens 10,000 ports above the server, which a free port may not have above it.
-            let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let node = RedisServer::start_with(|port, _| {
-                let (port, bus) = (port.to_string(), bus.to_string());
-                let options = ["--port", &port, "--cluster-port", &bus, "--cluster-enabled", "yes"];
-                let more = ["--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"];
-                options.iter().chain(&more).map(ToString::to_string).collect()
-            })?;
-            nodes.push((node, bus));
-        }
+        let nodes = SLOTS.iter().map(|_| node()).collect::<Option<Vec<_>>>()?;
         for ((node, _), (first, last)) in nodes.iter().zip(SLOTS) {
             let slots = ["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()];
             assert_eq!(ask(node, None, &slots).await, "OK");
@@ -46,12 +35,30 @@ impl Cluster {
         Some(cluster)
     }
 
+    /// A replica of the first node, the last one of the list from now on.
+    async fn add_replica(&mut self) {
+        let (replica, bus) = node().unwrap();
+        let meet = ["CLUSTER", "MEET", "127.0.0.1", &replica.port().to_string(), &bus.to_string()];
+        assert_eq!(ask(&self.0[0], None, &meet).await, "OK");
+        self.0.push(replica);
+        self.agrees().await;
+        let (primary, replica) = (&self.0[0], &self.0[3]);
+        let id = ask(primary, None, &["CLUSTER", "MYID"]).await;
+        assert_eq!(ask(replica, None, &["CLUSTER", "REPLICATE", &id]).await, "OK");
+        let follows = async || {
+            let info = ask(primary, None, &["INFO", "replication"]).await;
+            info.contains("state=online").then_some(())
+        };
+        eventually("a replica that follows", follows).await;
+    }
+
     /// Waits until every node knows who has which slot.
     async fn agrees(&self) {
+        let nodes = format!("cluster_known_nodes:{}", self.0.len());
         for node in &self.0 {
             let knows = async || {
                 let info = ask(node, None, &["CLUSTER", "INFO"]).await;
-                let all = info.contains("cluster_slots_ok:16384") && info.contains("cluster_known_nodes:3");
+                let all = info.contains("cluster_slots_ok:16384") && info.contains(&nodes);
                 (all && info.contains("cluster_state:ok")).then_some(())
             };
             eventually("a node that knows all slots", knows).await;
@@ -63,12 +70,34 @@ impl Cluster {
         Gateway::at(&format!("redis+cluster://{}", hosts.join(",")))
     }
 
+    /// A room on each of the first three nodes.
+    async fn a_room_each(&self) -> [&'static str; 3] {
+        let mut rooms = [None; 3];
+        for room in ROOMS {
+            rooms[self.node_of(room).await] = Some(room);
+        }
+        rooms.map(Option::unwrap)
+    }
+
     /// The node in charge of a room.
     async fn node_of(&self, room: &str) -> usize {
         let slot = ask(&self.0[0], None, &["CLUSTER", "KEYSLOT", &format!("usher:{{{room}}}")]).await;
         let slot: u16 = slot.parse().unwrap();
         SLOTS.iter().position(|(first, last)| (*first..=*last).contains(&slot)).unwrap()
     }
+}
+
+/// A node and the port of its bus. The bus usually listens 10,000 ports above the server, and a free port may have none there.
+fn node() -> Option<(RedisServer, u16)> {
+    let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let node = RedisServer::start_with(|port, _| {
+        let (port, bus) = (port.to_string(), bus.to_string());
+        let options = ["--port", &port, "--cluster-port", &bus, "--cluster-enabled", "yes"];
+        let more = ["--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"];
+        let replicas = ["--repl-diskless-sync-delay", "0"];
+        options.iter().chain(&more).chain(&replicas).map(ToString::to_string).collect()
+    })?;
+    Some((node, bus))
 }
 
 /// Every operation of rooms on every node, also right after a node has forgotten all scripts, and for a room whose slot
@@ -110,11 +139,7 @@ async fn rooms_lie_on_different_nodes() {
 async fn a_dead_node_concerns_only_its_rooms() {
     let Some(mut cluster) = Cluster::start().await else { return };
     let mut gateway = cluster.gateway();
-    let mut on_node = [None; 3];
-    for room in ROOMS {
-        on_node[cluster.node_of(room).await] = Some(room);
-    }
-    let [first, second, third] = on_node.map(Option::unwrap);
+    let [first, second, third] = cluster.a_room_each().await;
     for room in [first, second, third] {
         gateway.turn_to(room);
         eventually("a room", async || gateway.open(1).await.ok()).await;
@@ -142,11 +167,7 @@ async fn a_dead_node_concerns_only_its_rooms() {
 async fn a_node_that_stands_still() {
     let Some(cluster) = Cluster::start().await else { return };
     let mut gateway = cluster.gateway();
-    let mut on_node = [None; 3];
-    for room in ROOMS {
-        on_node[cluster.node_of(room).await] = Some(room);
-    }
-    let [first, second, third] = on_node.map(Option::unwrap);
+    let [first, second, third] = cluster.a_room_each().await;
     for room in [first, second, third] {
         gateway.turn_to(room);
         eventually("a room", async || gateway.open(1).await.ok()).await;
@@ -165,4 +186,39 @@ async fn a_node_that_stands_still() {
     cluster.0[1].thaw();
     gateway.turn_to(second);
     eventually("the room again", async || gateway.join(1).await.ok()).await;
+}
+
+/// Where a node has a replica, an admission waits for it, whatever the other nodes do; and when the node dies, its replica
+/// takes its place and knows who was let in.
+#[tokio::test]
+async fn admissions_survive_the_death_of_a_node() {
+    let Some(mut cluster) = Cluster::start().await else { return };
+    cluster.add_replica().await;
+    let mut gateway = cluster.gateway();
+    let [replicated, alone, _] = cluster.a_room_each().await;
+    for room in [alone, replicated] {
+        gateway.turn_to(room);
+        eventually("a room", async || gateway.open(1).await.ok()).await;
+    }
+    let entered = async |gateway: &mut Gateway| match gateway.join(1).await {
+        Ok(joined @ Joined::Admitted { .. }) => Some(joined),
+        _ => None,
+    };
+    let (admitted, _) = eventually("an entry", async || entered(&mut gateway).await).await;
+
+    cluster.0[3].freeze();
+    let (joined, took) = measured(gateway.join(2)).await;
+    assert!(matches!(joined, Ok(Joined::Placed { .. })), "{joined:?}");
+    assert!(took < DEADLINE + TOLERANCE, "{took:?}");
+    gateway.turn_to(alone);
+    eventually("an entry where there is no replica", async || entered(&mut gateway).await).await;
+    cluster.0[3].thaw();
+
+    gateway.turn_to(replicated);
+    let waiting = async || matches!(gateway.join(2).await, Ok(Joined::Admitted { .. })).then_some(());
+    eventually("an entry once the replica goes on", waiting).await;
+    cluster.0[0].kill();
+    let (again, took) = eventually("an answer of the replica", async || gateway.join(1).await.ok()).await;
+    println!("a room of a killed node is answered by its replica after {took:?}");
+    assert_eq!(again, admitted);
 }
