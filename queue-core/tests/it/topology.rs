@@ -5,6 +5,8 @@ mod away;
 mod cluster;
 mod confirm;
 mod gateway;
+mod half_open;
+mod log;
 mod sentinel;
 mod server;
 mod tls;

@@ -48,6 +48,13 @@ pub(super) enum Outcome {
     Unusable(StoreError),
 }
 
+/// Why a connection should be replaced.
+pub(super) struct End {
+    pub(super) problem: StoreError,
+    /// What calls were about that got no answer.
+    pub(super) key: String,
+}
+
 impl Connection {
     pub(super) fn to_server(dialed: Dialed, at: HostPort, process: RunId) -> Self {
         let Dialed { connection, ended, driver } = dialed;
@@ -106,7 +113,7 @@ impl Connection {
                 let problem = classify(&error);
                 *lock(&self.0.reason) = Some(problem.clone());
                 self.0.ended.notify_one();
-                Outcome::Unusable(problem)
+                if self.serves_others() { Outcome::Answered(Err(problem)) } else { Outcome::Unusable(problem) }
             }
             Err(error) => Outcome::Answered(Err(classify(&error))),
         }
@@ -127,25 +134,38 @@ impl Connection {
     }
 
     /// Waits until the connection has ended, or leaves a call and then a question of ours unanswered for `patience`.
-    pub(super) async fn ended(&self, patience: Duration) -> StoreError {
+    pub(super) async fn ended(&self, patience: Duration) -> End {
         loop {
             tokio::select! {
                 () = self.0.ended.notified() => {
                     let lost = || StoreError::Io("the connection was lost".to_owned());
-                    return lock(&self.0.reason).take().unwrap_or_else(lost);
+                    return End { problem: lock(&self.0.reason).take().unwrap_or_else(lost), key: String::new() };
                 }
                 () = self.0.doubted.notified() => {
                     let key = lock(&self.0.doubt).take().unwrap_or_default();
-                    // Asked about the key of that call: in a cluster the question goes where the call went.
-                    let question = redis::cmd("EXISTS").arg(key).to_owned();
-                    match tokio::time::timeout(patience, self.send(&question)).await {
-                        Err(_) => return StoreError::Timeout,
-                        Ok(Err(error)) if self.is_ended_by(&error) => return classify(&error),
-                        Ok(_) => {}
+                    if let Err(problem) = self.answers(&key, patience).await {
+                        return End { problem, key };
                     }
                 }
             }
         }
+    }
+
+    /// Whether a question about this key is answered in time. In a cluster it goes where calls with that key go.
+    pub(super) async fn answers(&self, key: &str, patience: Duration) -> Result<(), StoreError> {
+        let question = redis::cmd("EXISTS").arg(key).to_owned();
+        match tokio::time::timeout(patience, self.send(&question)).await {
+            Err(_) => Err(StoreError::Timeout),
+            Ok(Err(error)) if error.is_timeout() || error.is_io_error() || self.is_ended_by(&error) => {
+                Err(classify(&error))
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Whether it is of use for other rooms when it is not for one: they lie on other nodes.
+    pub(super) fn serves_others(&self) -> bool {
+        matches!(self.0.wire, Wire::Cluster(_))
     }
 
     /// Ends it: calls under way are told that it is lost.

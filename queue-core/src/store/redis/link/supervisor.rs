@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::backoff::Backoff;
-use super::connection::Connection;
+use super::connection::{Connection, End};
 use super::topology::Topology;
 use crate::store::StoreError;
 
@@ -36,48 +36,87 @@ impl Supervisor {
     /// Runs until it is dropped.
     pub(super) async fn run(self) {
         let mut pause = Backoff::new(self.max_delay);
-        // One line in the log for a store that is away, not one for each attempt.
-        let mut told = None;
+        let mut connection = self.connect(&mut pause).await;
         loop {
-            let problem = match self.topology.connect().await {
-                Ok(connection) => {
-                    let server = connection.server().map_or_else(|| "cluster".to_owned(), |(at, _)| at.to_string());
-                    tracing::info!(%server, "connected to the store");
-                    told = None;
-                    let problem = self.keep(&connection).await;
-                    tracing::warn!(%server, %problem, "the connection to the store is given up");
-                    connection.close();
-                    if connection.was_useful() {
-                        pause.reset();
-                        self.state.send_replace(State::Connecting);
-                        continue;
-                    }
-                    problem
-                }
-                Err(error) => error,
-            };
-            if told.as_ref() != Some(&problem) {
-                tracing::warn!(%problem, "the store cannot be used");
-                told = Some(problem.clone());
+            self.state.send_replace(State::Up(connection.clone()));
+            let End { problem, key } = self.keep(&connection).await;
+            tracing::warn!(store = %name(&connection), %problem, "the connection to the store is given up");
+            if connection.serves_others() {
+                connection = self.replace_for(&key, connection).await;
+                continue;
             }
-            self.state.send_replace(State::Down(problem));
-            let _ = tokio::time::timeout(pause.next(), self.news.notified()).await;
+            connection.close();
+            if connection.was_useful() {
+                pause.reset();
+                self.state.send_replace(State::Connecting);
+            } else {
+                self.pause(&mut pause, problem).await;
+            }
+            connection = self.connect(&mut pause).await;
         }
     }
 
+    /// Connects, however often it takes.
+    async fn connect(&self, pause: &mut Backoff) -> Connection {
+        // One line in the log for a store that is away, not one for each attempt.
+        let mut told = None;
+        loop {
+            match self.topology.connect().await {
+                Ok(connection) => {
+                    tracing::info!(store = %name(&connection), "connected to the store");
+                    return connection;
+                }
+                Err(problem) => {
+                    if told.as_ref() != Some(&problem) {
+                        tracing::warn!(%problem, "the store cannot be used");
+                        told = Some(problem.clone());
+                    }
+                    self.pause(pause, problem).await;
+                }
+            }
+        }
+    }
+
+    /// Tells callers at once what is wrong until there is another attempt; news of another primary end the pause.
+    async fn pause(&self, pause: &mut Backoff, problem: StoreError) {
+        self.state.send_replace(State::Down(problem));
+        let _ = tokio::time::timeout(pause.next(), self.news.notified()).await;
+    }
+
     /// Offers the connection until there is a reason to replace it.
-    async fn keep(&self, connection: &Connection) -> StoreError {
-        self.state.send_replace(State::Up(connection.clone()));
+    async fn keep(&self, connection: &Connection) -> End {
         let mut ended = std::pin::pin!(connection.ended(self.patience));
         loop {
             tokio::select! {
-                problem = &mut ended => return problem,
+                end = &mut ended => return end,
                 () = self.news.notified() => {
                     if self.topology.has_moved(connection).await {
-                        return StoreError::ReadOnly("the Sentinels made another server the primary".to_owned());
+                        let problem = "the Sentinels made another server the primary";
+                        return End { problem: StoreError::ReadOnly(problem.to_owned()), key: String::new() };
                     }
                 }
             }
         }
     }
+
+    /// A connection to the cluster that answers about `key`. The one that does not is offered meanwhile, for rooms on
+    /// other nodes: a new one would let them wait whenever it tries to connect to the node that hangs.
+    async fn replace_for(&self, key: &str, standing: Connection) -> Connection {
+        loop {
+            tokio::time::sleep(self.max_delay).await;
+            if standing.answers(key, self.patience).await.is_ok() {
+                return standing;
+            }
+            if let Ok(other) = self.topology.connect().await
+                && other.answers(key, self.patience).await.is_ok()
+            {
+                return other;
+            }
+        }
+    }
+}
+
+/// What the log calls it.
+fn name(connection: &Connection) -> String {
+    connection.server().map_or_else(|| "cluster".to_owned(), |(at, _)| at.to_string())
 }
