@@ -14,6 +14,9 @@ use tempfile::TempDir;
 /// When set, a missing server binary fails the tests instead of skipping them.
 pub(crate) const REQUIRE_SERVERS: &str = "USHER_REQUIRE_SERVERS";
 
+/// The server that all tests use, when it is not `redis-server`: for example `valkey-server`.
+const PROGRAM: &str = "USHER_REDIS_SERVER";
+
 /// A start takes 10 ms; a loaded machine may need a thousand times that.
 const START_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -26,12 +29,13 @@ const PID_FILE: &str = "redis.pid";
 /// server when the pipe closes, which the kernel does for us even when the test process is killed.
 const WATCHDOG: &str = r#""$@" & read -r _; kill -9 $!; wait"#;
 
-/// A running `redis-server` without persistence.
+/// A running `redis-server`, or one that speaks like it, without persistence.
 #[derive(Debug)]
 pub(crate) struct RedisServer {
     port: u16,
     dir: TempDir,
-    arguments: Vec<String>,
+    /// The program and its arguments.
+    command: Vec<String>,
     process: Option<Process>,
 }
 
@@ -49,23 +53,38 @@ impl RedisServer {
 
     /// The same with other arguments: those for this port and this directory of its own.
     pub(crate) fn start_with(arguments: impl Fn(u16, &Path) -> Vec<String>) -> Option<Self> {
-        if !is_installed() {
+        let program = std::env::var(PROGRAM).unwrap_or_else(|_| "redis-server".to_owned());
+        if !is_installed(&program) {
             assert!(
                 std::env::var_os(REQUIRE_SERVERS).is_none(),
-                "{REQUIRE_SERVERS} is set and redis-server is not installed"
+                "{REQUIRE_SERVERS} is set and {program} is not installed"
             );
-            eprintln!("SKIPPED: redis-server is not installed (Debian: apt-get install redis-server)");
+            eprintln!("SKIPPED: {program} is not installed (Debian: apt-get install redis-server)");
             return None;
         }
+        Some(Self::start_program(&program, arguments))
+    }
+
+    /// A Valkey that accepts connections; `None` where there is none, which is no failure: not every system has it.
+    #[allow(dead_code, reason = "not every crate's tests need it")]
+    pub(crate) fn start_valkey() -> Option<Self> {
+        if !is_installed("valkey-server") {
+            eprintln!("SKIPPED: valkey-server is not installed");
+            return None;
+        }
+        Some(Self::start_program("valkey-server", |port, _| vec!["--port".to_owned(), port.to_string()]))
+    }
+
+    fn start_program(program: &str, arguments: impl Fn(u16, &Path) -> Vec<String>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         for _ in 0..START_ATTEMPTS {
             let port = free_port();
-            let arguments = arguments(port, dir.path());
-            if let Some(process) = Process::start(&arguments, &dir) {
-                return Some(Self { port, dir, arguments, process: Some(process) });
+            let command: Vec<_> = [program.to_owned()].into_iter().chain(arguments(port, dir.path())).collect();
+            if let Some(process) = Process::start(&command, &dir) {
+                return Self { port, dir, command, process: Some(process) };
             }
         }
-        panic!("redis-server did not start in {START_ATTEMPTS} attempts");
+        panic!("{program} did not start in {START_ATTEMPTS} attempts");
     }
 
     /// Its address.
@@ -89,7 +108,7 @@ impl RedisServer {
     #[allow(dead_code, reason = "not every crate's tests need it")]
     pub(crate) fn start_again(&mut self) {
         self.process = None;
-        self.process = Some(Process::start(&self.arguments, &self.dir).expect("the port was ours a moment ago"));
+        self.process = Some(Process::start(&self.command, &self.dir).expect("the port was ours a moment ago"));
     }
 
     /// Stops it in mid-run: it keeps its connections and answers nothing.
@@ -114,10 +133,10 @@ impl RedisServer {
 
 impl Process {
     /// `None` when the server ended before it was ready.
-    fn start(arguments: &[String], dir: &TempDir) -> Option<Self> {
+    fn start(command: &[String], dir: &TempDir) -> Option<Self> {
         let mut shell = Command::new("sh")
-            .args(["-c", WATCHDOG, "redis-watchdog", "redis-server"])
-            .args(arguments)
+            .args(["-c", WATCHDOG, "redis-watchdog"])
+            .args(command)
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"])
             .args(["--pidfile".as_ref(), dir.path().join(PID_FILE).as_os_str()])
             .args(["--dir".as_ref(), dir.path().as_os_str()])
@@ -156,8 +175,8 @@ impl Drop for Process {
     }
 }
 
-fn is_installed() -> bool {
-    Command::new("redis-server").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+fn is_installed(program: &str) -> bool {
+    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
 fn free_port() -> u16 {

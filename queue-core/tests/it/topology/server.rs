@@ -84,3 +84,13 @@ async fn a_server_that_loses_its_rank() {
     assert_eq!(ask(&server, None, &["REPLICAOF", "NO", "ONE"]).await, "OK");
     eventually("a room again", async || gateway.open(2).await.ok()).await;
 }
+
+/// Every operation on a Valkey, where one is installed. The whole suite runs on it with
+/// `USHER_REDIS_SERVER=valkey-server`.
+#[tokio::test]
+async fn a_valkey() {
+    let Some(server) = RedisServer::start_valkey() else { return };
+    let mut gateway = Gateway::at(&server.url());
+    eventually("a room", async || gateway.open(1).await.ok()).await;
+    gateway.every_operation().await.unwrap();
+}
