@@ -78,7 +78,7 @@ async fn ready(State(state): State<Arc<AdminState>>, Query(query): Query<ReadyQu
         ("not draining".to_owned(), !state.draining.load(Ordering::Acquire)),
     ];
     for room in &state.rooms {
-        let seen = room.snapshot().as_ref().is_some_and(|snapshot| !snapshot.is_stale(now));
+        let seen = !room.snapshot().is_stale(now);
         checks.push((format!("store of room {}", room.id()), seen));
     }
     let ready = checks.iter().all(|(_, good)| *good);

@@ -1,18 +1,20 @@
 //! What a visitor can ask of a room: a place, a position, to leave. Answers are data; `respond.rs` makes HTTP of them.
 
 mod document;
+mod held;
 
 use std::time::Duration;
 
 pub use self::document::{Moved, PositionDocument, State};
+pub use self::held::Held;
 use crate::clock::Instant;
 use crate::metrics::{Departure, PollResult};
 use crate::room::{Room, RoomSnapshot};
 use queue_core::admission::Refusal;
 use queue_core::line::Standing;
-use queue_core::store::{Claim, Claimed, Joined, Session, StoreError};
-use queue_core::ticket::{AdmissionTicket, KeyRing, LEEWAY, QueueToken};
-use queue_core::{Place, Timestamp, VisitorId};
+use queue_core::store::{Arrival, Claim, Claimed, Joined, Session, StoreError};
+use queue_core::ticket::{AdmissionTicket, KeyRing, LEEWAY, ProvisionalToken, QueueToken, TokenError};
+use queue_core::{FailMode, Place, SessionId, Timestamp, VisitorId};
 
 /// How long after a return a grown position is explained by it: the longest poll interval and a little.
 const RETURN_EXPLAINS: Duration = Duration::from_secs(65);
@@ -66,8 +68,19 @@ impl<'a> Desk<'a> {
 
     /// A place for a newcomer, or straight in.
     pub async fn join(&self, visitor: VisitorId) -> Answer<'a> {
-        match self.room.join(visitor).await {
-            Err(error) => Answer::Undecided(error),
+        self.arrive(Arrival { visitor, since: None }).await
+    }
+
+    /// A place for somebody who may have come while the store was away.
+    async fn arrive(&self, arrival: Arrival) -> Answer<'a> {
+        let visitor = arrival.visitor;
+        match self.room.join(arrival).await {
+            Err(error) => self.arrive_without_store(arrival, error),
+            Ok(Joined::Collected { since }) => {
+                let mut document = self.without_place(since);
+                document.token = arrival.since.is_none().then(|| self.sign_provisional(visitor, since));
+                Answer::Position(document)
+            }
             Ok(Joined::Full) => Answer::Full,
             Ok(Joined::Closed) => Answer::Closed,
             Ok(Joined::Placed { place, joined }) => {
@@ -81,20 +94,92 @@ impl<'a> Desk<'a> {
                 Answer::Position(document)
             }
             Ok(Joined::Admitted { place, session }) => {
-                let mut document = self.admitted(session, place, session.id.started);
+                let mut document = self.admitted(session, session.id.started);
                 document.token = Some(self.sign_token(visitor, place, session.id.started));
                 Answer::Position(document)
             }
         }
     }
 
-    /// Who a token speaks of; `None` when it is not good.
-    pub fn read_token(&self, token: &str) -> Option<QueueToken> {
-        self.keys.verify_queue_token(token, self.room.id(), self.time()).ok()
+    /// The store cannot be asked: whoever comes is remembered by a token that says when, or let in where the room says so.
+    fn arrive_without_store(&self, arrival: Arrival, error: StoreError) -> Answer<'a> {
+        if let Some(document) = self.let_in_without_store(arrival.visitor) {
+            return Answer::Position(document);
+        }
+        let since = arrival.since.unwrap_or_else(|| self.time());
+        if arrival.since.is_none() && !self.room.arrives_provisionally() {
+            return Answer::Full;
+        }
+        tracing::debug!(%error, "an arrival without the store");
+        let mut document = self.without_place(since);
+        document.degraded = true;
+        document.token = arrival.since.is_none().then(|| self.sign_provisional(arrival.visitor, since));
+        Answer::Position(document)
     }
 
-    /// A poll: [`Self::keep`] at the pace that the place was told, or up to three times as fast.
-    pub async fn position(&self, token: &QueueToken, query: PollQuery) -> Answer<'a> {
+    /// `fail_mode = "open"`: cohort and rate are not kept while the store is away, opening, closing and pauses are (N5).
+    fn let_in_without_store(&self, visitor: VisitorId) -> Option<Box<PositionDocument<'a>>> {
+        let time = self.time();
+        let open = self.room.policy().fail_mode() == FailMode::Open
+            && self.snapshot.is_stale(self.now)
+            && self.snapshot.mirror.summary.admission().door(time).is_ok();
+        if !open {
+            return None;
+        }
+        let ends = Timestamp::from_secs((time + self.room.policy().session_duration()).as_secs());
+        let session = Session { id: SessionId::new(visitor, time), ends };
+        self.room.let_in(session);
+        let mut document = self.admitted(session, time);
+        document.degraded = true;
+        Some(document)
+    }
+
+    /// What a token says; `None` when it is not good.
+    pub fn read_token(&self, token: &str) -> Option<Held> {
+        let (room, now) = (self.room.id(), self.time());
+        match self.keys.verify_queue_token(token, room, now) {
+            Ok(token) => Some(Held::Place(token)),
+            Err(TokenError::Kind) => self.keys.verify_provisional(token, room, now).ok().map(Held::Arrival),
+            Err(_) => None,
+        }
+    }
+
+    /// A poll: what is held is kept, at the pace that was told, or up to three times as fast.
+    pub async fn position(&self, held: &Held, query: PollQuery) -> Answer<'a> {
+        match held {
+            Held::Place(token) => self.position_of(token, query).await,
+            Held::Arrival(token) if self.room.allows_provisional_poll(token.visitor, self.now) => {
+                self.room.metrics.polled(PollResult::Waiting);
+                self.redeem(token).await
+            }
+            Held::Arrival(_) => {
+                self.room.metrics.polled(PollResult::Limited);
+                Answer::TooFast { retry_after: self.room.provisional_poll() }
+            }
+        }
+    }
+
+    /// What is held is kept. Pages opened and joins repeated come here directly: nobody was told a pace for those, and they
+    /// cost no more than a join without a token.
+    pub async fn keep(&self, held: &Held, query: PollQuery) -> Answer<'a> {
+        match held {
+            Held::Place(token) => self.keep_place(token, query).await,
+            Held::Arrival(token) => self.redeem(token).await,
+        }
+    }
+
+    /// Somebody who came while the store was away gets a place once it is back; until then nobody asks it.
+    async fn redeem(&self, token: &ProvisionalToken) -> Answer<'a> {
+        if self.snapshot.is_stale(self.now) {
+            let mut document = self.without_place(token.joined);
+            document.degraded = true;
+            return Answer::Position(document);
+        }
+        self.arrive(Arrival { visitor: token.visitor, since: Some(token.joined) }).await
+    }
+
+    /// A poll of a place, at the pace it was told, or up to three times as fast.
+    async fn position_of(&self, token: &QueueToken, query: PollQuery) -> Answer<'a> {
         let bounds = self.room.policy().poll_interval();
         let (told, result) = match self.snapshot.standing(token.place) {
             Standing::Waiting { ahead } => (self.snapshot.poll_after(ahead, bounds), PollResult::Waiting),
@@ -105,14 +190,20 @@ impl<'a> Desk<'a> {
             return Answer::TooFast { retry_after: told };
         }
         self.room.metrics.polled(result);
-        self.keep(token, query).await
+        self.keep_place(token, query).await
     }
 
-    /// The position of a place; claims it when it is called and the query says so. Pages opened and joins repeated come
-    /// here directly: nobody was told a pace for those, and they cost no more than a join without a token.
-    pub async fn keep(&self, token: &QueueToken, query: PollQuery) -> Answer<'a> {
+    /// The position of a place; claims it when it is called and the query says so.
+    async fn keep_place(&self, token: &QueueToken, query: PollQuery) -> Answer<'a> {
+        self.room.heard(token.place, self.time());
         match self.snapshot.standing(token.place) {
-            Standing::Waiting { ahead } => {
+            Standing::Waiting { .. } => {
+                if query.claim
+                    && let Some(document) = self.let_in_without_store(token.visitor)
+                {
+                    return Answer::Position(document);
+                }
+                let ahead = self.ahead(token.place);
                 Answer::Position(self.unmoved(self.waiting(ahead, token.joined), query.seen))
             }
             Standing::Spent if self.snapshot.has_ended(token.visitor) => {
@@ -129,7 +220,7 @@ impl<'a> Desk<'a> {
             Ok(Claimed::Admitted(session)) if session.ends <= self.time() => {
                 Answer::Position(self.bare(State::Ended, token.joined))
             }
-            Ok(Claimed::Admitted(session)) => Answer::Position(self.admitted(session, token.place, token.joined)),
+            Ok(Claimed::Admitted(session)) => Answer::Position(self.admitted(session, token.joined)),
             Ok(Claimed::Ended) => Answer::Position(self.bare(State::Ended, token.joined)),
             Ok(Claimed::Offered) => Answer::Position(self.unmoved(self.called(token), query.seen)),
             Ok(Claimed::Refused(refusal)) => self.refused(refusal, token, query),
@@ -137,14 +228,31 @@ impl<'a> Desk<'a> {
                 let ahead = self.ahead(token.place);
                 Answer::Position(self.unmoved(self.waiting(ahead, token.joined), query.seen))
             }
-            Ok(Claimed::Unknown) => Answer::Undecided(StoreError::Absent),
-            // The turn is not lost with an answer: the last known position stands until the store decides again.
+            // The store lost it, and is told of it now: what was shown stands until then.
+            Ok(Claimed::Unknown) => Answer::Position(self.last_known(token, query)),
             Err(_) => {
-                let mut document = self.unmoved(self.called(token), query.seen);
-                document.degraded = true;
-                Answer::Position(document)
+                let let_in = query.claim.then(|| self.let_in_without_store(token.visitor)).flatten();
+                Answer::Position(let_in.unwrap_or_else(|| self.last_known(token, query)))
             }
         }
+    }
+
+    /// Nothing is lost with an answer: what was known last stands until the store decides again.
+    fn last_known(&self, token: &QueueToken, query: PollQuery) -> Box<PositionDocument<'a>> {
+        let mut document = match self.snapshot.standing(token.place) {
+            Standing::Called { .. } | Standing::Gone { called: true } => self.called(token),
+            Standing::Waiting { .. } | Standing::Gone { called: false } | Standing::Spent => {
+                self.waiting(self.ahead(token.place), token.joined)
+            }
+            Standing::Unknown => {
+                let mut document = self.waiting(0, token.joined);
+                document.position = query.seen;
+                document.estimated_wait_seconds = None;
+                document
+            }
+        };
+        document.degraded = true;
+        self.unmoved(document, query.seen)
     }
 
     fn refused(&self, refusal: Refusal, token: &QueueToken, query: PollQuery) -> Answer<'a> {
@@ -166,8 +274,12 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// When the store could not be told.
-    pub async fn leave_line(&self, token: &QueueToken) -> Result<bool, StoreError> {
-        self.room.depart(token.visitor, token.place).await
+    pub async fn leave_line(&self, held: &Held) -> Result<bool, StoreError> {
+        match held {
+            Held::Place(token) => self.room.depart(token.visitor, token.place).await,
+            // There is no place to give up: without its token nobody asks for one.
+            Held::Arrival(_) => Ok(false),
+        }
     }
 
     /// Ends a session.
@@ -175,7 +287,7 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// When the store could not be told.
     pub async fn leave_cohort(&self, ticket: &AdmissionTicket) -> Result<bool, StoreError> {
-        self.room.end(ticket.session.visitor, ticket.expires_at, Departure::Left).await
+        self.room.end(session_of(ticket), Departure::Left).await
     }
 
     /// The room for somebody who is not in it.
@@ -193,13 +305,7 @@ impl<'a> Desk<'a> {
     }
 
     fn ahead(&self, place: Place) -> u32 {
-        match self.snapshot.standing(place) {
-            Standing::Waiting { ahead } | Standing::Called { ahead } => ahead,
-            Standing::Gone { .. } => {
-                self.snapshot.mirror.line.bits.left_before(place.sequence).abs_diff(place.sequence.get() - 1)
-            }
-            Standing::Spent | Standing::Unknown => 0,
-        }
+        self.snapshot.ahead(place, self.time())
     }
 
     /// A document of the state that the room is in for somebody with `ahead` people ahead.
@@ -212,7 +318,6 @@ impl<'a> Desk<'a> {
             _ if summary.paused || summary.limits.queue_all => State::Paused,
             _ => State::Waiting,
         };
-        let holding = time < summary.hold_until;
         let mut document = self.bare(state, joined);
         document.position = Some(u64::from(ahead) + 1);
         // A place given after the last look is in the line too.
@@ -220,7 +325,16 @@ impl<'a> Desk<'a> {
         document.estimated_wait_seconds = self.snapshot.estimate(ahead, time).map(Into::into);
         document.poll_after_seconds =
             whole_seconds(self.snapshot.poll_after(ahead, self.room.policy().poll_interval()));
-        document.degraded |= holding;
+        document.degraded |= self.snapshot.is_holding(time);
+        document
+    }
+
+    /// A document for somebody who has no place yet.
+    fn without_place(&self, since: Timestamp) -> Box<PositionDocument<'a>> {
+        let mut document = self.waiting(0, since);
+        document.position = None;
+        document.estimated_wait_seconds = None;
+        document.poll_after_seconds = whole_seconds(self.room.provisional_poll());
         document
     }
 
@@ -230,9 +344,9 @@ impl<'a> Desk<'a> {
         document
     }
 
-    fn admitted(&self, session: Session, place: Place, joined: Timestamp) -> Box<PositionDocument<'a>> {
+    fn admitted(&self, session: Session, joined: Timestamp) -> Box<PositionDocument<'a>> {
         let mut document = self.bare(State::Admitted, joined);
-        document.ticket = Some(self.sign_ticket(session, place));
+        document.ticket = Some(self.sign_ticket(session));
         document.session_ends_at = Some(session.ends);
         document
     }
@@ -242,7 +356,7 @@ impl<'a> Desk<'a> {
             room: self.room.id().as_str(),
             state,
             position: None,
-            line_length: self.snapshot.mirror.summary.line_length,
+            line_length: self.snapshot.line_length(self.time()),
             estimated_wait_seconds: None,
             poll_after_seconds: whole_seconds(self.room.policy().poll_interval().min),
             joined_at: Some(joined),
@@ -263,7 +377,10 @@ impl<'a> Desk<'a> {
             && position > seen
             && seen > 0
         {
-            if self.time().since(self.snapshot.last_return) < RETURN_EXPLAINS {
+            let time = self.time();
+            if time.since(self.snapshot.last_hold) < RETURN_EXPLAINS && !self.snapshot.is_holding(time) {
+                document.moved = Some(Moved::Restored);
+            } else if time.since(self.snapshot.last_return) < RETURN_EXPLAINS && !document.degraded {
                 document.moved = Some(Moved::Returned);
             } else {
                 document.position = Some(seen);
@@ -284,14 +401,25 @@ impl<'a> Desk<'a> {
         })
     }
 
-    fn sign_ticket(&self, session: Session, place: Place) -> String {
+    fn sign_provisional(&self, visitor: VisitorId, joined: Timestamp) -> String {
+        let now = self.time();
+        self.keys.sign_provisional(&ProvisionalToken {
+            room: self.room.id().clone(),
+            visitor,
+            joined,
+            issued_at: now,
+            expires_at: now + self.room.policy().token_lifetime(),
+        })
+    }
+
+    fn sign_ticket(&self, session: Session) -> String {
         self.room.metrics.tickets_issued.inc();
         self.keys.sign_admission(&AdmissionTicket {
             room: self.room.id().clone(),
             session: session.id,
             issued_at: self.time(),
             expires_at: session.ends,
-            epoch: place.epoch,
+            epoch: self.snapshot.mirror.summary.mark.epoch(),
         })
     }
 
@@ -309,6 +437,11 @@ impl<'a> Desk<'a> {
     pub fn ticket_life(&self, ends: Timestamp) -> Duration {
         ends.since(self.time()) + LEEWAY
     }
+}
+
+/// The session that a ticket speaks of.
+pub fn session_of(ticket: &AdmissionTicket) -> Session {
+    Session { id: ticket.session, ends: ticket.expires_at }
 }
 
 /// Whole seconds, rounded up.

@@ -1,6 +1,7 @@
 //! The life of one request: identify → route → ticket? → shape → forward | wait.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, Uri};
@@ -19,7 +20,7 @@ use crate::listener::{ClientConnection, IdleClass, Reply};
 use crate::metrics::{AbortPhase, Departure, Outcome, RequestKind};
 use crate::page::PageState;
 use crate::problem::{Problem, ProblemKind};
-use crate::queue::{Answer, Desk, PositionDocument, State, whole_seconds};
+use crate::queue::{Answer, Desk, PositionDocument, State, session_of, whole_seconds};
 use crate::reserved;
 use crate::respond::{self, Carrier, Wants};
 use crate::route::{RoomIndex, Route};
@@ -134,11 +135,7 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
         return open(worker, room, visit).await;
     }
     let snapshot = front.room.snapshot();
-    let Some(snapshot) = snapshot.as_deref() else {
-        metrics.decided(Outcome::FailClosed);
-        return refused(worker, respond::problem_of(reserved::undecided()), visit.wants);
-    };
-    let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot, now: visit.now };
+    let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now: visit.now };
     let pass = judge(worker, room, &desk, &visit.request);
     let visitor = pass.as_ref().ok().map(|pass| pass.ticket.session.visitor);
     if let Err(limited) = worker.shape(room, visit.client, visitor, visit.now) {
@@ -240,24 +237,24 @@ async fn admitted(
     let carrier = Carrier::of(visit.request.headers());
     let policy = desk.room.policy();
     let renews = policy.renews(ticket.session.started, ticket.expires_at, desk.time());
+    // A session that the store may have lost makes itself known, so that nobody else gets its slot.
     let renewal = async {
-        if !renews {
-            return None;
-        }
-        desk.room.renew(ticket.session.visitor, policy.session_duration()).await.ok()
+        let span = if renews { policy.session_duration() } else { Duration::ZERO };
+        let tells = renews || desk.room.may_have_lost(ticket.session);
+        if tells { desk.room.renew(session_of(ticket), span).await.ok() } else { None }
     };
     let (exchange, mut renewed) = futures_util::future::join(forwarded(worker, room, visit, Some(pass)), renewal).await;
     let (mut response, signal) = exchange;
     match signal {
         SessionSignal::None => {}
         SessionSignal::Complete => {
-            let ended = desk.room.end(ticket.session.visitor, ticket.expires_at, Departure::Completed).await;
+            let ended = desk.room.end(session_of(ticket), Departure::Completed).await;
             if let Err(error) = ended {
                 tracing::warn!(%error, "a completed session could not be ended early; it ends with its ticket");
             }
             return response;
         }
-        SessionSignal::Extend(span) => renewed = desk.room.renew(ticket.session.visitor, span).await.ok(),
+        SessionSignal::Extend(span) => renewed = desk.room.renew(session_of(ticket), span).await.ok(),
     }
     if let Some(Renewed::Until(session)) = renewed
         && session.ends > ticket.expires_at
@@ -291,10 +288,7 @@ async fn open(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (RequestKin
     }
     front.room.metrics.decided(Outcome::Open);
     let snapshot = front.room.snapshot();
-    let Some(snapshot) = snapshot.as_deref() else {
-        return (RequestKind::Forwarded, forwarded(worker, room, visit, None).await.0);
-    };
-    let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot, now: visit.now };
+    let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now: visit.now };
     let shown = worker.cookies(room).ticket(visit.request.headers());
     let response = match worker.door.judge(shown, desk.room.id(), desk.keys, desk.time(), |_| {}) {
         Judgement::Good(pass) if !snapshot.has_ended(pass.ticket.session.visitor) => {

@@ -3,7 +3,6 @@
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use queue_core::VisitorId;
-use queue_core::ticket::QueueToken;
 use serde::Deserialize;
 
 use crate::body::{BodyError, RequestBody, ResponseBody};
@@ -14,7 +13,7 @@ use crate::door::Judgement;
 use crate::entropy;
 use crate::metrics::{PollResult, RequestKind};
 use crate::problem::{Problem, ProblemKind};
-use crate::queue::{Answer, Desk, PollQuery, State};
+use crate::queue::{Answer, Desk, Held, PollQuery, State};
 use crate::respond::{self, Carrier};
 use crate::room::RoomSnapshot;
 use crate::route::{Reserved, RoomIndex};
@@ -65,24 +64,14 @@ fn method_not_allowed(allowed: &'static str) -> Response<ResponseBody> {
     response
 }
 
-/// Runs `business` at the room's desk; before the first look at the store there is none.
+/// Runs `business` at the room's desk.
 macro_rules! at_desk {
     ($worker:expr, $room:expr, $now:expr, |$desk:ident| $business:expr) => {{
         let front = $worker.front($room);
         let snapshot = front.room.snapshot();
-        match snapshot.as_deref() {
-            Some(snapshot) => {
-                let $desk = Desk { room: &front.room, keys: &$worker.shared.keys, snapshot, now: $now };
-                $business
-            }
-            None => respond::problem_of(undecided()).into_response(),
-        }
+        let $desk = Desk { room: &front.room, keys: &$worker.shared.keys, snapshot: &snapshot, now: $now };
+        $business
     }};
-}
-
-/// The answer while the store has never been seen.
-pub fn undecided<'a>() -> Answer<'a> {
-    Answer::Undecided(queue_core::store::StoreError::Absent)
 }
 
 #[derive(Deserialize, Default)]
@@ -121,9 +110,9 @@ async fn join(
 }
 
 /// A held place, or a new one when there is none or its session is over.
-pub async fn join_or_keep<'a>(desk: &Desk<'a>, held: Option<QueueToken>) -> (Answer<'a>, StatusCode) {
-    if let Some(token) = held {
-        match desk.keep(&token, PollQuery { claim: true, seen: None }).await {
+pub async fn join_or_keep<'a>(desk: &Desk<'a>, held: Option<Held>) -> (Answer<'a>, StatusCode) {
+    if let Some(held) = held {
+        match desk.keep(&held, PollQuery { claim: true, seen: None }).await {
             Answer::Position(document) if document.state == State::Ended => {}
             kept => return (kept, StatusCode::OK),
         }

@@ -198,6 +198,7 @@ fn waiting_page(
         opens_at: opens.as_deref(),
         moved: document.moved.map(|moved| match moved {
             Moved::Returned => MoveReason::Returned,
+            Moved::Restored => MoveReason::Restored,
         }),
         degraded: document.degraded,
         message: document.message,

@@ -3,7 +3,9 @@
 //! Workers read the published [`RoomSnapshot`] and answer polls from it; what changes the line goes through gatherers to
 //! the thread that owns the store's connection, where the keeper follows the store and moves the frontier.
 
+mod absence;
 mod gather;
+mod heard_places;
 mod keeper;
 mod line_store;
 mod place_table;
@@ -11,24 +13,34 @@ mod polls;
 mod promises;
 mod snapshot;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::{ArcSwap, Guard};
+use queue_core::recovery::House;
 use queue_core::store::{
-    Claim, Claimed, Departure, Ending, Joined, LimitsSource, Opening, Proposal, Renewal, Renewed, Session, Store,
-    StoreError, Terms,
+    Arrival, Claim, Claimed, Departure, Ending, GatewayId, Joined, LimitsSource, Period, Proposal, Renewal, Renewed,
+    Session, Store, StoreError, Terms,
 };
-use queue_core::{Epoch, Place, Policy, RoomId, Sequence, Timestamp, VisitorId};
+use queue_core::{Place, Policy, RoomId, Sequence, SessionId, Timestamp, VisitorId};
 
+use self::absence::Absence;
 use self::gather::Gatherer;
+use self::heard_places::HeardPlaces;
 use self::keeper::Keeper;
-use self::line_store::LineStore;
+use self::line_store::{LineStore, LineStoreParts};
 use self::polls::Polls;
 use self::promises::Promises;
 pub use self::snapshot::RoomSnapshot;
+use anyhow::Context as _;
+
 use crate::clock::{self, Instant};
 use crate::metrics::{RoomMetrics, StoreMetrics};
+
+/// How often somebody without a place asks while the store is away, within the room's bounds: often enough that places are
+/// given soon after it is back.
+const PROVISIONAL_POLL: Duration = Duration::from_secs(5);
 
 /// How much longer than told a called visitor may stay silent before the slot goes to the next.
 const GRACE: Duration = Duration::from_secs(2);
@@ -37,14 +49,20 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Room {
     id: RoomId,
     policy: Policy,
-    snapshot: ArcSwapOption<RoomSnapshot>,
-    joins: Gatherer<VisitorId, Joined>,
+    snapshot: ArcSwap<RoomSnapshot>,
+    joins: Gatherer<Arrival, Joined>,
     claims: Gatherer<Claim, Claimed>,
     renewals: Gatherer<Renewal, Renewed>,
     endings: Gatherer<Ending, bool>,
     departures: Gatherer<Departure, bool>,
     polls: Polls,
+    provisional_polls: Polls,
     promises: Promises,
+    heard: HeardPlaces,
+    absence: Absence,
+    /// Sessions older than the room's life that the store has heard of again.
+    found: Mutex<HashSet<SessionId>>,
+    line: Arc<LineStore>,
     born: Instant,
     /// This room's metrics.
     pub metrics: RoomMetrics,
@@ -55,7 +73,7 @@ pub struct RoomDriver {
     room: Arc<Room>,
     keeper: Keeper,
     line: Arc<LineStore>,
-    joins: gather::Caller<VisitorId, Joined>,
+    joins: gather::Caller<Arrival, Joined>,
     claims: gather::Caller<Claim, Claimed>,
     renewals: gather::Caller<Renewal, Renewed>,
     endings: gather::Caller<Ending, bool>,
@@ -74,6 +92,8 @@ pub struct RoomParts {
     pub store: Arc<dyn Store>,
     /// How long a call to the store may take.
     pub store_deadline: Duration,
+    /// Which gateway this is among those of the store.
+    pub gateway: GatewayId,
     /// Its metrics.
     pub metrics: RoomMetrics,
     /// The store's metrics.
@@ -84,8 +104,12 @@ pub struct RoomParts {
 
 impl Room {
     /// A room, and what must run on the store's thread for it to live.
-    pub fn new(parts: RoomParts) -> (Arc<Self>, RoomDriver) {
-        let RoomParts { id, policy, config_loaded, store, store_deadline, metrics, store_metrics, report } = parts;
+    ///
+    /// # Errors
+    /// Never in practice: when the room's empty line cannot be made.
+    pub fn new(parts: RoomParts) -> anyhow::Result<(Arc<Self>, RoomDriver)> {
+        let RoomParts { id, policy, config_loaded, store, store_deadline, gateway, metrics, store_metrics, report } =
+            parts;
         let terms = Terms {
             session: policy.session_duration(),
             max_session: policy.max_session_duration(),
@@ -94,8 +118,21 @@ impl Room {
             retention: policy.position_retention(),
         };
         let proposal = Proposal { limits: policy.limits().clone(), source: LimitsSource::Config(config_loaded) };
-        let opening = Opening { proposal, epoch: Epoch::begin(config_loaded, None) };
-        let line = Arc::new(LineStore::new(store, id.clone(), terms, store_deadline, store_metrics.clone()));
+        let house = House {
+            proposal: proposal.clone(),
+            session: policy.session_duration(),
+            longest_poll: policy.poll_interval().max,
+        };
+        let line = Arc::new(LineStore::new(LineStoreParts {
+            store,
+            room: id.clone(),
+            terms,
+            house,
+            deadline: store_deadline,
+            metrics: store_metrics.clone(),
+        }));
+        let unseen = RoomSnapshot::unseen(&policy, clock::now(), clock::monotonic());
+        let unseen = unseen.context("an empty line cannot be made")?;
         let (join_asker, join_caller) = gather::channel();
         let (claim_asker, claim_caller) = gather::channel();
         let (renewal_asker, renewal_caller) = gather::channel();
@@ -104,19 +141,24 @@ impl Room {
         let room = Arc::new(Self {
             id,
             policy,
-            snapshot: ArcSwapOption::empty(),
+            snapshot: ArcSwap::from_pointee(unseen),
             joins: join_asker,
             claims: claim_asker,
             renewals: renewal_asker,
             endings: ending_asker,
             departures: departure_asker,
             polls: Polls::new(),
+            provisional_polls: Polls::new(),
             promises: Promises::new(),
+            heard: HeardPlaces::new(),
+            absence: Absence::default(),
+            found: Mutex::default(),
+            line: line.clone(),
             born: clock::monotonic(),
             metrics,
         });
         let driver = RoomDriver {
-            keeper: Keeper::new(room.clone(), line.clone(), opening, store_metrics, report),
+            keeper: Keeper::new(room.clone(), line.clone(), proposal, gateway, store_metrics, report),
             room: room.clone(),
             line,
             joins: join_caller,
@@ -125,7 +167,7 @@ impl Room {
             endings: ending_caller,
             departures: departure_caller,
         };
-        (room, driver)
+        Ok((room, driver))
     }
 
     /// Its name.
@@ -138,8 +180,8 @@ impl Room {
         &self.policy
     }
 
-    /// The latest look at the store; `None` before the first.
-    pub fn snapshot(&self) -> Guard<Option<Arc<RoomSnapshot>>> {
+    /// The latest look at the store; before the first, what the config promises.
+    pub fn snapshot(&self) -> Guard<Arc<RoomSnapshot>> {
         self.snapshot.load()
     }
 
@@ -147,8 +189,8 @@ impl Room {
     ///
     /// # Errors
     /// When the store could not decide.
-    pub async fn join(&self, visitor: VisitorId) -> Result<Joined, StoreError> {
-        let joined = self.joins.ask(visitor).await?;
+    pub async fn join(&self, arrival: Arrival) -> Result<Joined, StoreError> {
+        let joined = self.joins.ask(arrival).await?;
         match joined {
             Joined::Placed { .. } => self.metrics.joins.inc(),
             Joined::Admitted { .. } => {
@@ -156,7 +198,7 @@ impl Room {
                 self.metrics.admissions.inc();
                 self.metrics.wait.observe(0.0);
             }
-            Joined::Full | Joined::Closed => {}
+            Joined::Collected { .. } | Joined::Full | Joined::Closed => {}
         }
         Ok(joined)
     }
@@ -174,6 +216,8 @@ impl Room {
                 self.promises.settle(claim.place.sequence, self.uptime(clock::monotonic()));
             }
             Claimed::Missed => self.metrics.departed(crate::metrics::Departure::MissedCall, 1),
+            // The token is signed: the store is told of the place, and the next poll finds it.
+            Claimed::Unknown => self.line.token(claim.place),
             _ => {}
         }
         Ok(claimed)
@@ -183,21 +227,26 @@ impl Room {
     ///
     /// # Errors
     /// When the store could not decide: the session then ends when it said.
-    pub async fn renew(&self, visitor: VisitorId, span: Duration) -> Result<Renewed, StoreError> {
-        self.renewals.ask(Renewal { visitor, span }).await
+    pub async fn renew(&self, session: Session, span: Duration) -> Result<Renewed, StoreError> {
+        let renewed = self.renewals.ask(Renewal { session, span }).await?;
+        if session.id.started <= self.snapshot().mirror.summary.began {
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(session.id);
+        }
+        Ok(renewed)
     }
 
-    /// Ends a session; its tickets are refused until `until`.
+    /// Whether the store may have lost a session and has not heard of it since.
+    pub fn may_have_lost(&self, session: SessionId) -> bool {
+        let began = self.snapshot().mirror.summary.began;
+        session.started <= began && !self.found.lock().unwrap_or_else(PoisonError::into_inner).contains(&session)
+    }
+
+    /// Ends a session; its tickets are refused from now on.
     ///
     /// # Errors
     /// When the store could not be told.
-    pub async fn end(
-        &self,
-        visitor: VisitorId,
-        until: Timestamp,
-        reason: crate::metrics::Departure,
-    ) -> Result<bool, StoreError> {
-        let was_live = self.endings.ask(Ending { visitor, until }).await?;
+    pub async fn end(&self, session: Session, reason: crate::metrics::Departure) -> Result<bool, StoreError> {
+        let was_live = self.endings.ask(Ending { session }).await?;
         self.metrics.departed(reason, u32::from(was_live));
         Ok(was_live)
     }
@@ -215,6 +264,37 @@ impl Room {
     /// Whether a poll of a place that is told to come every `told` is answered at `now`.
     pub fn allows_poll(&self, sequence: Sequence, now: Instant, told: Duration) -> bool {
         self.polls.allow(sequence, self.uptime(now), told)
+    }
+
+    /// The same for somebody without a place.
+    pub fn allows_provisional_poll(&self, visitor: VisitorId, now: Instant) -> bool {
+        /// Two visitors may share an entry: then each may ask half as often, and that is still more than it is told to.
+        const ENTRIES: u32 = 1 << 18;
+        let [a, b, c, d, ..] = *visitor.as_bytes();
+        let entry = Sequence::NONE.plus(u32::from_be_bytes([a, b, c, d]) % ENTRIES);
+        self.provisional_polls.allow(entry, self.uptime(now), self.provisional_poll() / 2)
+    }
+
+    /// How often somebody without a place is told to ask.
+    pub fn provisional_poll(&self) -> Duration {
+        let bounds = self.policy.poll_interval();
+        PROVISIONAL_POLL.clamp(bounds.min, bounds.max)
+    }
+
+    /// A place was heard.
+    pub fn heard(&self, place: Place, time: Timestamp) {
+        self.heard.mark(place.sequence, Period::of(time, self.policy.position_retention()));
+    }
+
+    /// Counts one more arrival while the store is away; false when there are as many as the line may hold.
+    pub fn arrives_provisionally(&self) -> bool {
+        self.absence.arrive(self.snapshot().mirror.summary.limits.max_line_length)
+    }
+
+    /// Somebody was let in while the store is away.
+    pub fn let_in(&self, session: Session) {
+        self.metrics.admissions.inc();
+        self.absence.let_in(session);
     }
 
     /// Remembers the first estimate a place was told.

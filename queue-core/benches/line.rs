@@ -13,10 +13,10 @@ use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use queue_core::bits::{PlaceBits, PlaceState};
 use queue_core::store::{
-    Caller, Claim, Clock, Departure, Joined, LimitsSource, MAX_BATCH, MemoryStore, Opening, Proposal, RedisAddress,
-    RedisSettings, RedisStore, Store, Terms,
+    Arrival, Caller, Claim, Clock, Departure, Joined, LimitsSource, MAX_BATCH, MemoryStore, Opening, Proposal,
+    RedisAddress, RedisSettings, RedisStore, Store, Terms,
 };
-use queue_core::{Epoch, Limits, Place, RoomId, Sequence, Timestamp, VisitorId};
+use queue_core::{Epoch, Life, Limits, Place, RoomId, Sequence, Timestamp, VisitorId};
 
 #[path = "../tests/it/support/redis_server.rs"]
 mod redis_server;
@@ -139,7 +139,8 @@ impl<'a> Bench<'a> {
             closes_at: None,
         };
         let proposal = Proposal { limits, source: LimitsSource::Config(Timestamp::ZERO) };
-        let opening = Opening { proposal, epoch: Epoch::new(47_000).unwrap() };
+        let mark = Place { epoch: Epoch::new(47_000).unwrap(), sequence: Sequence::NONE };
+        let opening = Opening { proposal, life: Life::at(mark).unwrap() };
         runtime.block_on(store.open(&room, Caller::newcomer(), opening)).unwrap();
         Self { store, runtime, room, visitors: 0 }
     }
@@ -157,6 +158,7 @@ impl<'a> Bench<'a> {
     }
 
     fn join(&self, crowd: Vec<VisitorId>) -> Vec<Joined> {
+        let crowd = crowd.into_iter().map(|visitor| Arrival { visitor, since: None }).collect();
         let joined = self.store.join(&self.room, Caller::newcomer(), TERMS, crowd);
         self.runtime.block_on(joined).unwrap().value
     }

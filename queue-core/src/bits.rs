@@ -1,4 +1,4 @@
-//! Two bits per place of one epoch, with rank and select.
+//! Two bits per place of one life, with rank and select.
 //!
 //! Places are dense, so those who no longer wait are bits: `gone` (silent, may return) and `spent` (claimed, or left on
 //! purpose: for good). How many of the places before mine are still waiting is a popcount over a block index.
@@ -94,7 +94,7 @@ impl Chunk {
     }
 }
 
-/// Two bits per place of one epoch. Cloning shares all chunks; a change copies the one it touches if shared.
+/// Two bits per place of one life. Cloning shares all chunks; a change copies the one it touches if shared.
 ///
 /// 1,000,000 places are 250 KB, rank is at most eight popcounts, join costs nothing.
 #[derive(Clone, Default)]
@@ -234,6 +234,55 @@ impl PlaceBits {
         self.reindex();
     }
 
+    /// Everybody among the numbers after `kept`, up to `last`, who is not spent is gone.
+    pub fn lose(&mut self, kept: u32, last: u32) {
+        if kept >= last {
+            return;
+        }
+        let (first, end) = (kept as usize, last as usize);
+        if self.chunks.len() < end.div_ceil(CHUNK_PLACES) {
+            self.chunks.resize(end.div_ceil(CHUNK_PLACES), None);
+        }
+        for index in first / CHUNK_PLACES..end.div_ceil(CHUNK_PLACES) {
+            let chunk = Arc::make_mut(self.chunks[index].get_or_insert_with(|| Arc::new(Chunk::EMPTY)));
+            for word in 0..CHUNK_WORDS {
+                let from = index * CHUNK_PLACES + word * WORD_BITS;
+                chunk.gone[word] |= mask(first.saturating_sub(from), end.saturating_sub(from)) & !chunk.spent[word];
+            }
+            chunk.recount();
+        }
+        self.reindex();
+    }
+
+    /// The same with nobody gone.
+    #[must_use]
+    pub fn without_gone(&self) -> Self {
+        let back = |chunk: &Arc<Chunk>| {
+            let mut chunk = Chunk { gone: [0; CHUNK_WORDS], ..**chunk };
+            (chunk.recount() > 0).then(|| Arc::new(chunk))
+        };
+        let chunks = self.chunks.iter().map(|chunk| chunk.as_ref().and_then(back)).collect();
+        let mut bits = Self { chunks, before: Vec::new() };
+        bits.reindex();
+        bits
+    }
+
+    /// Who is spent, as a Redis string keeps it, of `count` places from `first_place` on (from 1, one more than a multiple of
+    /// 32,768); without zeros at the end.
+    pub fn spent_bytes(&self, first_place: u32, count: u32) -> Vec<u8> {
+        let first = (first_place as usize - 1) / CHUNK_PLACES;
+        let chunks = (count as usize).div_ceil(CHUNK_PLACES);
+        let mut bytes = Vec::new();
+        for chunk in self.chunks.iter().skip(first).take(chunks) {
+            match chunk {
+                Some(chunk) => bytes.extend(chunk.spent.iter().flat_map(|word| word.reverse_bits().to_be_bytes())),
+                None => bytes.resize(bytes.len() + CHUNK_PLACES / 8, 0),
+            }
+        }
+        bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+        bytes
+    }
+
     fn reindex(&mut self) {
         self.before.clear();
         let mut sum = 0;
@@ -243,6 +292,15 @@ impl PlaceBits {
         }
         self.before.push(sum);
     }
+}
+
+/// The bits of a word from `from` (inclusive) to `to` (exclusive), each counted from its lowest.
+const fn mask(from: usize, to: usize) -> u64 {
+    if from >= WORD_BITS || to == 0 || from >= to {
+        return 0;
+    }
+    let upper = if to >= WORD_BITS { u64::MAX } else { (1 << to) - 1 };
+    upper & (u64::MAX << from)
 }
 
 fn last_bit(chunk: &Chunk) -> u32 {
@@ -330,6 +388,33 @@ mod tests {
             assert_eq!(bits.left_before(seq(place)), expected.left_before(seq(place)), "rank of {place}");
         }
         assert_eq!(bits.total(), set.len() as u32);
+    }
+
+    /// A loss takes exactly those who could come back, and what is written for others reads as the same.
+    #[test]
+    fn a_loss_spares_the_spent() {
+        let mut bits = PlaceBits::new();
+        for spent in [3, 64, 65, 40_000] {
+            bits.set(seq(spent), PlaceState::Spent);
+        }
+        bits.set(seq(7), PlaceState::Gone);
+        let spent = bits.spent_bytes(1, 1 << 20);
+        bits.lose(5, 70_000);
+        for place in 1..=70_001 {
+            let expected = match place {
+                3 | 64 | 65 | 40_000 => PlaceState::Spent,
+                6..=70_000 => PlaceState::Gone,
+                _ => PlaceState::Waiting,
+            };
+            assert_eq!(bits.state(seq(place)), expected, "{place}");
+        }
+        assert_eq!(bits.total(), 70_000 - 4);
+        let back = bits.without_gone();
+        assert_eq!((back.total(), back.left_before(seq(66))), (4, 3));
+        let mut read = PlaceBits::new();
+        read.load(1, &[], &spent);
+        assert_eq!((read.total(), read.state(seq(40_000))), (4, PlaceState::Spent));
+        assert_eq!(spent.len(), 5_000);
     }
 
     /// A snapshot that was handed out does not change with later departures.

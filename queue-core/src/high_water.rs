@@ -1,36 +1,46 @@
 //! The highest a gateway has seen of a room.
 
-use crate::{Epoch, Sequence};
+use crate::{Epoch, Life, Place};
 
-/// The room's version: one more with every change that others must hear of.
+/// The room's version within a life: one more with every change that others must hear of.
 pub type Version = u64;
 
 /// The highest a gateway has seen of a room. It travels with every call, and a store that is behind it refuses, so a
 /// fail-over to a stale replica can never give one place twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HighWater {
-    /// The epoch the rest belongs to.
-    pub epoch: Epoch,
-    /// Changes so far.
+    /// The life the rest belongs to.
+    pub life: Life,
+    /// Changes so far in this life.
     pub version: Version,
     /// The last place given.
-    pub last: Sequence,
+    pub last: Place,
     /// The highest place called.
-    pub frontier: Sequence,
-    /// Places claimed so far.
+    pub frontier: Place,
+    /// Places claimed so far, in all lives.
     pub claims: u64,
 }
 
 impl HighWater {
     /// Nothing seen yet.
     pub const NOTHING: Self =
-        Self { epoch: Epoch::NONE, version: 0, last: Sequence::NONE, frontier: Sequence::NONE, claims: 0 };
+        Self { life: Life::NONE, version: 0, last: Place::NOTHING, frontier: Place::NOTHING, claims: 0 };
 
-    /// Takes up what an answer showed. A later epoch replaces all; within one epoch each part only grows.
+    /// The epoch of its life.
+    pub const fn epoch(&self) -> Epoch {
+        self.life.epoch()
+    }
+
+    /// Whether nothing was seen yet.
+    pub fn is_nothing(&self) -> bool {
+        self.life == Life::NONE
+    }
+
+    /// Takes up what an answer showed. A later life replaces all; within one each part only grows.
     pub fn raise(&mut self, seen: &Self) {
-        if seen.epoch > self.epoch {
+        if seen.life > self.life {
             *self = *seen;
-        } else if seen.epoch == self.epoch {
+        } else if seen.life == self.life {
             self.version = self.version.max(seen.version);
             self.last = self.last.max(seen.last);
             self.frontier = self.frontier.max(seen.frontier);
@@ -40,8 +50,8 @@ impl HighWater {
 
     /// Whether a store at `self` has lost something that was seen.
     pub fn is_behind(&self, seen: &Self) -> bool {
-        self.epoch < seen.epoch
-            || (self.epoch == seen.epoch
+        self.life < seen.life
+            || (self.life == seen.life
                 && (self.version < seen.version
                     || self.last < seen.last
                     || self.frontier < seen.frontier
@@ -52,23 +62,20 @@ impl HighWater {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Sequence;
 
-    /// Any part that fell within an epoch betrays a loss; a later epoch is never behind.
+    /// Any part that fell within a life betrays a loss; a later life is never behind.
     #[test]
     fn any_fallen_part_is_a_loss() {
-        let seen = HighWater {
-            epoch: Epoch::new(7).unwrap(),
-            version: 10,
-            last: Sequence::new(5).unwrap(),
-            frontier: Sequence::new(3).unwrap(),
-            claims: 2,
-        };
+        let place = |sequence| Place { epoch: Epoch::new(7).unwrap(), sequence: Sequence::new(sequence).unwrap() };
+        let life = Life::at(place(0)).unwrap();
+        let seen = HighWater { life, version: 10, last: place(5), frontier: place(3), claims: 2 };
         assert!(!seen.is_behind(&seen));
         assert!(HighWater { version: 9, ..seen }.is_behind(&seen));
-        assert!(HighWater { last: Sequence::new(4).unwrap(), ..seen }.is_behind(&seen));
-        assert!(HighWater { frontier: Sequence::new(2).unwrap(), ..seen }.is_behind(&seen));
+        assert!(HighWater { last: place(4), ..seen }.is_behind(&seen));
+        assert!(HighWater { frontier: place(2), ..seen }.is_behind(&seen));
         assert!(HighWater { claims: 1, ..seen }.is_behind(&seen));
-        let later = HighWater { epoch: Epoch::new(8).unwrap(), ..HighWater::default() };
+        let later = HighWater { life: Life::after_lag(seen.last).unwrap(), ..HighWater::default() };
         assert!(!later.is_behind(&seen));
         let mut raised = seen;
         raised.raise(&later);

@@ -124,7 +124,7 @@ pub fn sweep(before: Option<&Summary>, mirror: &Mirror) -> Vec<Violation> {
     found.memory_is_the_room(mirror);
     if let Some(before) = before {
         found.nothing_moved_back(before, &mirror.summary);
-        let (then, now) = (before.mark.epoch, mirror.summary.mark.epoch);
+        let (then, now) = (before.mark.life, mirror.summary.mark.life);
         if then == now && before.limits_version == mirror.summary.limits_version {
             found.limits_were_kept(before, &mirror.summary);
         }
@@ -148,12 +148,12 @@ impl Findings {
         self.require(summary.line_length == line.waiting(), Invariant::N8, || {
             format!("{} wait by the store's count and {} by the bits", summary.line_length, line.waiting())
         });
-        let marked = (summary.mark.epoch, summary.mark.last, summary.mark.frontier);
-        self.require(marked == (line.epoch, line.last, line.frontier), Invariant::N8, || {
-            format!("the room is at {marked:?}, its memory at {:?}", (line.epoch, line.last, line.frontier))
+        let marked = (summary.mark.life, summary.mark.last, summary.mark.frontier);
+        self.require(marked == (line.life(), line.last(), line.frontier()), Invariant::N8, || {
+            format!("the room is at {marked:?}, its memory at {:?}", (line.life(), line.last(), line.frontier()))
         });
-        self.require(line.frontier <= line.last, Invariant::N8, || {
-            format!("called up to {}, given up to {}", line.frontier.get(), line.last.get())
+        self.require(line.frontier() <= line.last(), Invariant::N8, || {
+            format!("called up to {}, given up to {}", line.frontier(), line.last())
         });
     }
 
@@ -167,7 +167,10 @@ impl Findings {
     /// N6 and N7 between two looks under the same limits.
     fn limits_were_kept(&mut self, before: &Summary, now: &Summary) {
         let limits = &now.limits;
-        let grew_above = now.sessions > limits.total_active_users && now.sessions > before.sessions;
+        // Sessions that were lost and found again are no admissions.
+        let grew_above = now.sessions > limits.total_active_users
+            && now.sessions > before.sessions + before.unknown
+            && now.mark.claims > before.mark.claims;
         self.require(!grew_above, Invariant::N6, || {
             format!("{} sessions, {} before, {} allowed", now.sessions, before.sessions, limits.total_active_users)
         });
@@ -186,17 +189,23 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::line::EpochLine;
+    use crate::line::Line;
     use crate::store::{Follow, News, Snapshot};
-    use crate::{Epoch, HighWater, Limits, Sequence, Timestamp};
+    use crate::{Epoch, HighWater, Life, Limits, Place, Sequence, Timestamp};
+
+    fn place(epoch: u32, sequence: u32) -> Place {
+        Place { epoch: Epoch::new(epoch).unwrap(), sequence: Sequence::new(sequence).unwrap() }
+    }
 
     fn summary() -> Summary {
-        let seq = |n| Sequence::new(n).unwrap();
+        let life = Life::at(place(3, 0)).unwrap();
         Summary {
-            mark: HighWater { epoch: Epoch::new(3).unwrap(), version: 20, last: seq(9), frontier: seq(4), claims: 2 },
+            mark: HighWater { life, version: 20, last: place(3, 9), frontier: place(3, 4), claims: 2 },
             time: Timestamp::from_secs(100),
             line_length: 9,
             sessions: 2,
+            unknown: 0,
+            latest_end: Timestamp::ZERO,
             reserved: 0,
             bucket: Bucket::empty(Timestamp::from_secs(100)),
             limits: Limits {
@@ -211,15 +220,18 @@ mod tests {
             limits_version: 1,
             limits_by_operator: false,
             paused: false,
+            began: Timestamp::ZERO,
             hold_until: Timestamp::ZERO,
+            collect_until: Timestamp::ZERO,
         }
     }
 
     fn mirror(change: impl FnOnce(&mut Summary)) -> Mirror {
         let mut summary = summary();
         change(&mut summary);
-        let mut line = EpochLine::new(summary.mark.epoch);
-        (line.last, line.frontier) = (summary.mark.last, summary.mark.frontier);
+        let mut line = Line::new(summary.mark.life);
+        line.give(summary.mark.last);
+        line.call(summary.mark.frontier);
         let snapshot = Snapshot { line, ended: Default::default() };
         Mirror::new(Follow { summary, news: News::Whole(Box::new(snapshot)) }).unwrap()
     }
@@ -234,13 +246,22 @@ mod tests {
         use Invariant::{N6, N7, N8, N9};
         assert_eq!(found(|_| {}), []);
         assert_eq!(found(|room| room.line_length = 8), [N8]);
-        assert_eq!(found(|room| room.mark.frontier = Sequence::new(3).unwrap()), [N9]);
-        assert_eq!(found(|room| room.mark.epoch = Epoch::new(2).unwrap()), [N9]);
+        assert_eq!(found(|room| room.mark.frontier = place(3, 3)), [N9]);
+        let older = |room: &mut Summary| {
+            room.mark = HighWater { life: Life::at(place(2, 0)).unwrap(), last: place(2, 9), ..room.mark };
+            room.mark.frontier = place(2, 4);
+        };
+        assert_eq!(found(older), [N9]);
         assert_eq!(found(|room| room.mark.claims = 1), [N9]);
-        assert_eq!(found(|room| room.sessions = 3), [N6]);
+        assert_eq!(found(|room| (room.sessions, room.mark.claims) = (3, 3)), [N6]);
+        assert_eq!(found(|room| room.sessions = 3), [], "found again, not admitted");
         assert_eq!(found(|room| (room.mark.claims, room.time) = (6, Timestamp::from_millis(100_999))), [N7]);
         assert_eq!(found(|room| (room.mark.claims, room.time) = (6, Timestamp::from_secs(101))), []);
-        assert_eq!(found(|room| (room.sessions, room.limits_version) = (3, 2)), [], "a cap may fall below the cohort");
+        assert_eq!(
+            found(|room| (room.sessions, room.mark.claims, room.limits_version) = (3, 3, 2)),
+            [],
+            "a cap may fall below the cohort"
+        );
     }
 
     /// The label of the metric is the number of the design.

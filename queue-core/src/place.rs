@@ -22,12 +22,17 @@ impl Epoch {
         if number <= Self::MAX.0 { Some(Self(number)) } else { None }
     }
 
+    /// The ten-minute step of `now`, and the milliseconds into it.
+    pub(crate) fn step(now: crate::Timestamp) -> (u32, u32) {
+        let (ms, step_ms) = (now.as_millis().saturating_sub(Self::ORIGIN_SECS * 1_000), Self::STEP_SECS * 1_000);
+        let step = u32::try_from(ms / step_ms).unwrap_or(Self::MAX.0);
+        (step, (ms % step_ms) as u32)
+    }
+
     /// The epoch that begins at `now` when `highest_known` is the highest epoch any store, gateway or valid token showed.
     pub fn begin(now: crate::Timestamp, highest_known: Option<Self>) -> Self {
-        let steps = now.as_secs().saturating_sub(Self::ORIGIN_SECS) / Self::STEP_SECS;
-        let steps = u32::try_from(steps).unwrap_or(Self::MAX.0).max(1);
-        let next = highest_known.map_or(0, |epoch| epoch.0 + 1);
-        Self(steps.max(next).min(Self::MAX.0))
+        let next = highest_known.map_or(1, |epoch| epoch.0 + 1);
+        Self(Self::step(now).0.max(next).min(Self::MAX.0))
     }
 
     /// Its number.
@@ -71,7 +76,10 @@ impl Sequence {
 }
 
 /// Where a visitor stands for good: given once, signed, never changed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// As a mark in the order of places (the last one given, the frontier, the start of a life) the sequence may be zero:
+/// before the epoch's first place.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// The epoch it was given in; older epochs stand ahead.
     pub epoch: Epoch,
@@ -82,6 +90,9 @@ pub struct Place {
 impl Place {
     const SEQUENCE_BITS: u32 = 31;
 
+    /// The mark before every place.
+    pub const NOTHING: Self = Self { epoch: Epoch::NONE, sequence: Sequence::NONE };
+
     /// As a sorted set's score and as the `place` claim: `epoch × 2^31 + sequence`, exact in a double.
     pub const fn score(self) -> u64 {
         ((self.epoch.0 as u64) << Self::SEQUENCE_BITS) | self.sequence.0 as u64
@@ -89,12 +100,25 @@ impl Place {
 
     /// From its score; `None` for what no place can have (sequence zero, an epoch out of range).
     pub const fn from_score(score: u64) -> Option<Self> {
+        match Self::mark_from_score(score) {
+            Some(place) if place.sequence.0 > 0 => Some(place),
+            _ => None,
+        }
+    }
+
+    /// A mark from its score; `None` for an epoch out of range.
+    pub const fn mark_from_score(score: u64) -> Option<Self> {
         let sequence = (score & Sequence::MAX.0 as u64) as u32;
         let epoch = score >> Self::SEQUENCE_BITS;
-        if sequence == 0 || epoch > Epoch::MAX.0 as u64 {
+        if epoch > Epoch::MAX.0 as u64 {
             return None;
         }
         Some(Self { epoch: Epoch(epoch as u32), sequence: Sequence(sequence) })
+    }
+
+    /// The place `steps` after this one in the same epoch, at most the epoch's last.
+    pub const fn plus(self, steps: u32) -> Self {
+        Self { sequence: self.sequence.plus(steps), ..self }
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::admission::{Admission, Refusal};
 use crate::bucket::Bucket;
-use crate::line::EpochLine;
-use crate::{Sequence, Timestamp};
+use crate::line::Line;
+use crate::{Place, Timestamp};
 
 /// How often some gateway decides: steps are not visible to people, and a free slot waits no longer.
 pub const TICK: Duration = Duration::from_millis(100);
@@ -23,7 +23,7 @@ pub struct ReleaseView<'a> {
     /// The admission rule's view of the room.
     pub admission: Admission<'a>,
     /// The line as last read.
-    pub line: &'a EpochLine,
+    pub line: &'a Line,
     /// Called places that are heard and have not claimed: each reserves a slot.
     pub reserved: u32,
     /// The admission bucket as last read.
@@ -36,7 +36,7 @@ pub enum Release {
     /// Move the frontier.
     Call {
         /// The new frontier.
-        to: Sequence,
+        to: Place,
         /// How many are called by it.
         count: u32,
     },
@@ -83,7 +83,7 @@ impl ReleaseView<'_> {
         let paid = (tokens + soon).saturating_sub(u64::from(self.reserved)).max(u64::from(tokens >= 1));
         let count = u64::from(slots.min(waiting).min(MAX_CALLS)).min(paid);
         let count = u32::try_from(count).unwrap_or(MAX_CALLS);
-        match self.line.bits.nth_waiting_after(self.line.frontier, count, self.line.last) {
+        match self.line.nth_waiting_after(self.line.frontier(), count) {
             Some(to) => Release::Call { to, count },
             None => Release::Hold(Held::NoToken),
         }
@@ -94,7 +94,7 @@ impl ReleaseView<'_> {
 mod tests {
     use super::*;
     use crate::bits::PlaceState;
-    use crate::{Epoch, Limits};
+    use crate::{Epoch, Life, Limits, Sequence};
 
     fn limits() -> Limits {
         Limits {
@@ -108,14 +108,18 @@ mod tests {
         }
     }
 
-    fn line(last: u32, frontier: u32) -> EpochLine {
-        let mut line = EpochLine::new(Epoch::new(1).unwrap());
-        line.last = Sequence::new(last).unwrap();
-        line.frontier = Sequence::new(frontier).unwrap();
+    fn place(sequence: u32) -> Place {
+        Place { epoch: Epoch::new(1).unwrap(), sequence: Sequence::new(sequence).unwrap() }
+    }
+
+    fn line(last: u32, frontier: u32) -> Line {
+        let mut line = Line::new(Life::at(place(0)).unwrap());
+        line.give(place(last));
+        line.call(place(frontier));
         line
     }
 
-    fn decide(limits: &Limits, line: &EpochLine, sessions: u32, reserved: u32, tokens: u64) -> Release {
+    fn decide(limits: &Limits, line: &Line, sessions: u32, reserved: u32, tokens: u64) -> Release {
         let now = Timestamp::from_secs(1_000);
         let admission = Admission { limits, paused: false, hold_until: Timestamp::ZERO, sessions };
         let bucket = Bucket::from_parts(tokens * Bucket::PARTS_PER_TOKEN, now);
@@ -127,10 +131,9 @@ mod tests {
     fn calls_as_many_as_there_are_slots() {
         let mut line = line(100, 0);
         for gone in [1, 3] {
-            line.bits.set(Sequence::new(gone).unwrap(), PlaceState::Gone);
+            line.set(place(gone), PlaceState::Gone);
         }
-        let to = |n| Sequence::new(n).unwrap();
-        assert_eq!(decide(&limits(), &line, 8, 0, 5), Release::Call { to: to(4), count: 2 });
+        assert_eq!(decide(&limits(), &line, 8, 0, 5), Release::Call { to: place(4), count: 2 });
         assert_eq!(decide(&limits(), &line, 8, 2, 5), Release::Hold(Held::NoSlot));
         assert_eq!(decide(&limits(), &line, 12, 0, 5), Release::Hold(Held::NoSlot));
     }

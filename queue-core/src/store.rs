@@ -5,20 +5,24 @@
 
 mod caller;
 mod follow;
+mod heard;
 mod memory;
 mod redis;
+mod testimony;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-pub use self::caller::{Caller, Clock};
+pub use self::caller::{Caller, Clock, Moment};
 pub use self::follow::{Change, Event, Follow, Gap, Mirror, News, Snapshot, Summary};
+pub use self::heard::{GatewayId, Heard, HeardChunk, PERIODS_OF_SILENCE, Period};
 pub use self::memory::MemoryStore;
 pub use self::redis::{AddressError, HostPort, Login, RedisAddress, RedisSettings, RedisStore, Trust, TrustError};
+pub use self::testimony::{Ask, Control, Inside, Merged, PastStretch, Proof, Testimony};
 use crate::admission::Refusal;
 use crate::high_water::{HighWater, Version};
-use crate::{Epoch, Limits, Place, RoomId, Sequence, SessionId, Timestamp, VisitorId};
+use crate::{Life, Limits, Place, RoomId, SessionId, Timestamp, VisitorId};
 
 /// The most items of one call: a step stays short for everybody else on the store.
 pub const MAX_BATCH: usize = 500;
@@ -32,6 +36,8 @@ pub struct Stamped<T> {
     pub mark: HighWater,
     /// Shared time of the step.
     pub time: Timestamp,
+    /// The time of the store's host at the step.
+    pub host: Timestamp,
     /// The answer.
     pub value: T,
 }
@@ -43,12 +49,19 @@ pub enum StoreError {
     #[error("the store does not know this room")]
     Absent,
     /// The store has lost something the caller has seen.
-    #[error("the store is behind what was seen (epoch {}, version {})", .0.epoch, .0.version)]
+    #[error("the store is behind what was seen (epoch {}, version {})", .0.epoch(), .0.version)]
     Behind(HighWater),
-    /// The call arrived after its time, by the shared time that is told, and did nothing. A caller takes that time up as
-    /// from an answer: one that was suspended, or that the others' clocks left behind, would be late for ever.
+    /// The store began a new life since the caller last spoke to it: the caller first says what it remembers
+    /// ([`Store::merge`]).
+    #[error("the store began a new life (epoch {}) and has not heard what is remembered here", .0.epoch())]
+    Unmerged(HighWater),
+    /// The data is served by another server than before, and may lag behind what the other one gave.
+    #[error("the data moved to another server (epoch {}, version {})", .0.epoch(), .0.version)]
+    Moved(HighWater),
+    /// The call arrived after its time and did nothing. A caller takes the times told up as from an answer: one that was
+    /// suspended, or that a jump of the host's clock left behind, would be late for ever.
     #[error("the call reached the store too late and did nothing")]
-    Late(Timestamp),
+    Late(Moment),
     /// No answer within the deadline; whether it took effect is unknown.
     #[error("the store did not answer in time")]
     Timeout,
@@ -70,13 +83,18 @@ impl StoreError {
     /// The value of the metric label `reason`.
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::Absent | Self::Behind(_) => "behind",
+            Self::Absent | Self::Behind(_) | Self::Unmerged(_) | Self::Moved(_) => "behind",
             Self::Late(_) | Self::Timeout => "timeout",
             Self::Io(_) => "io",
             Self::ReadOnly(_) => "readonly",
             Self::Loading(_) => "loading",
             Self::Script(_) => "script",
         }
+    }
+
+    /// Whether the store has to hear what the gateways remember before it goes on.
+    pub const fn needs_memory(&self) -> bool {
+        matches!(self, Self::Absent | Self::Behind(_) | Self::Unmerged(_) | Self::Moved(_))
     }
 
     /// Whether the same call may be sent again at once: it did nothing, for a reason that passes.
@@ -108,8 +126,17 @@ pub struct Terms {
     pub heard_for: Duration,
     /// How long an offered slot may stay unclaimed by somebody who is heard.
     pub claim_window: Duration,
-    /// How long a called place may stay silent.
+    /// How long a place may stay silent.
     pub retention: Duration,
+}
+
+/// Somebody who wants a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Who.
+    pub visitor: VisitorId,
+    /// When it came, if that was while the store was away: what its provisional token says.
+    pub since: Option<Timestamp>,
 }
 
 /// What became of a joining visitor.
@@ -128,6 +155,11 @@ pub enum Joined {
         place: Place,
         /// The session that began.
         session: Session,
+    },
+    /// Those who came while the store was away are being collected: places are given in the order of arrival afterwards.
+    Collected {
+        /// When it came.
+        since: Timestamp,
     },
     /// The line has its greatest length.
     Full,
@@ -168,9 +200,10 @@ pub enum Claimed {
 /// A session to be prolonged to `now + span`, within the terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Renewal {
-    /// Whose session.
-    pub visitor: VisitorId,
-    /// For how long from now.
+    /// The session as its ticket says. One that the store does not know, and never heard the end of, was lost with data:
+    /// it is taken up again.
+    pub session: Session,
+    /// For how long from now; zero only makes sure that the store knows the session.
     pub span: Duration,
 }
 
@@ -186,10 +219,8 @@ pub enum Renewed {
 /// A session to be ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// Whose session.
-    pub visitor: VisitorId,
-    /// The latest `exp` of its tickets: until then it is remembered as ended.
-    pub until: Timestamp,
+    /// The session as its ticket says: until its end at the least it is remembered as ended.
+    pub session: Session,
 }
 
 /// A place that is given up.
@@ -205,11 +236,11 @@ pub struct Departure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// The frontier the decision was made on.
-    pub from: Sequence,
+    pub from: Place,
     /// The version of the limits the decision was made on.
     pub limits_version: u64,
     /// The places called, ascending; the last one becomes the frontier.
-    pub called: Vec<Sequence>,
+    pub called: Vec<Place>,
 }
 
 /// Whether a release decision was applied.
@@ -246,17 +277,19 @@ pub struct Proposal {
 pub struct Opening {
     /// The config's limits.
     pub proposal: Proposal,
-    /// The epoch to begin when the store knows nothing of the room.
-    pub epoch: Epoch,
+    /// The life to begin when the store knows nothing of the room.
+    pub life: Life,
 }
 
 /// What a sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Called places that stayed silent too long.
+    /// Places that stayed silent too long.
     pub silent: u32,
     /// Sessions that had expired.
     pub expired: u32,
+    /// Collected arrivals that got their places.
+    pub settled: u32,
 }
 
 /// Where a line is kept.
@@ -266,13 +299,16 @@ pub struct Swept {
 pub trait Store: Send + Sync + 'static {
     /// Makes sure the room exists and proposes its limits.
     fn open<'a>(&'a self, room: &'a RoomId, caller: Caller, opening: Opening) -> Pending<'a, Summary>;
+    /// Says what a gateway remembers: begins a new life where data was lost or lags, else adds what is missing. The one
+    /// step that a store which is behind carries out.
+    fn merge<'a>(&'a self, room: &'a RoomId, caller: Caller, testimony: Testimony) -> Pending<'a, Merged>;
     /// Gives each visitor a place, or lets it straight in.
     fn join<'a>(
         &'a self,
         room: &'a RoomId,
         caller: Caller,
         terms: Terms,
-        items: Vec<VisitorId>,
+        items: Vec<Arrival>,
     ) -> Pending<'a, Vec<Joined>>;
     /// Swaps called places for sessions.
     fn claim<'a>(
@@ -296,7 +332,12 @@ pub trait Store: Send + Sync + 'static {
     fn depart<'a>(&'a self, room: &'a RoomId, caller: Caller, items: Vec<Departure>) -> Pending<'a, Vec<bool>>;
     /// Applies a release decision.
     fn call<'a>(&'a self, room: &'a RoomId, caller: Caller, terms: Terms, call: Call) -> Pending<'a, Called>;
-    /// Removes what time has ended: silent called places and expired sessions, a bounded number a call.
+    /// Marks places as heard in a period that is over.
+    fn hear<'a>(&'a self, room: &'a RoomId, caller: Caller, heard: Heard) -> Pending<'a, ()>;
+    /// Collects arrivals for this long from now, before any of them, or anyone else, gets a place: those who came while the
+    /// store was away shall have them in the order in which they came.
+    fn collect<'a>(&'a self, room: &'a RoomId, caller: Caller, span: Duration) -> Pending<'a, ()>;
+    /// Removes what time has ended: silent places, expired sessions, the collection of arrivals; a bounded number a call.
     fn sweep<'a>(&'a self, room: &'a RoomId, caller: Caller, terms: Terms) -> Pending<'a, Swept>;
     /// Tells what changed after a version; everything when asked with `None` or when entries are missing.
     fn follow<'a>(&'a self, room: &'a RoomId, caller: Caller, after: Option<Version>) -> Pending<'a, Follow>;

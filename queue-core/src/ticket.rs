@@ -1,5 +1,5 @@
-//! Signed statements: queue tokens (`queue+jwt`) say where a visitor stands, admission tickets (`admission+jwt`) say
-//! who may pass. Both are compact JSON Web Signatures with every freedom taken out.
+//! Signed statements: queue tokens (`queue+jwt`) say where a visitor stands, provisional tokens (`provisional+jwt`) when
+//! somebody came while the store was away, admission tickets (`admission+jwt`) who may pass. Both are compact JSON Web Signatures with every freedom taken out.
 //!
 //! # What is accepted
 //!
@@ -16,7 +16,7 @@
 //!
 //! # Keys
 //!
-//! Queue tokens are HS256 with a key derived (HKDF-SHA256) from the private material of the ticket key of the same
+//! Queue and provisional tokens are HS256, each with a key derived (HKDF-SHA256) from the private material of the ticket key of the same
 //! `kid`: only gateways read them, and an EdDSA check would cost ten polls. Admission tickets use the configured
 //! [`Algorithm`], because origins verify them with public keys ([`AdmissionVerifier`]).
 //!
@@ -48,7 +48,7 @@ pub use error::{KeyError, TokenError};
 pub use key_id::KeyId;
 pub use ring::{KeyRing, KeyRingBuilder};
 pub use source::PrivateKeySource;
-pub use statement::{AdmissionTicket, QueueToken};
+pub use statement::{AdmissionTicket, ProvisionalToken, QueueToken};
 pub use verifier::AdmissionVerifier;
 
 /// How far two clocks may disagree: a statement is still good this long after its `exp`, and already good this long

@@ -5,13 +5,14 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
 use queue_core::Timestamp;
-use queue_core::store::{Clock, MemoryStore, RedisSettings, RedisStore, Store};
+use queue_core::store::{Clock, GatewayId, MemoryStore, RedisSettings, RedisStore, Store};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use crate::clock;
 use crate::config::{self, Config, StoreUrl};
+use crate::entropy;
 use crate::metrics::{RoomMetricFamilies, StoreMetrics};
 use crate::room::{Room, RoomDriver, RoomParts};
 
@@ -25,7 +26,8 @@ pub(super) fn start(
 ) -> anyhow::Result<(Vec<Arc<Room>>, JoinHandle<()>)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let store = open_store(&config.store, &runtime)?;
-    let (rooms, drivers): (Vec<Arc<Room>>, Vec<RoomDriver>) = config
+    let gateway = GatewayId(u64::from_be_bytes(entropy::draw()));
+    let made: anyhow::Result<Vec<(Arc<Room>, RoomDriver)>> = config
         .rooms
         .iter()
         .map(|room| {
@@ -36,12 +38,14 @@ pub(super) fn start(
                 config_loaded: loaded,
                 store: store.clone(),
                 store_deadline: config.store.decision_timeout,
+                gateway,
                 metrics: families.room(room.id.as_str()),
                 store_metrics: store_metrics.clone(),
                 report: Arc::new(move |invariant| families_of_room.violation(invariant)),
             })
         })
-        .unzip();
+        .collect();
+    let (rooms, drivers): (Vec<_>, Vec<_>) = made?.into_iter().unzip();
     let thread = thread::Builder::new().name("store".to_owned()).spawn(move || {
         let local = LocalSet::new();
         for driver in drivers {

@@ -30,7 +30,6 @@ const NOT_YET: &[NotYet] = &[
     NotYet { path: &["room", "queueing_method"], value: Is("reject") },
     NotYet { path: &["room", "admission"], value: Is("adaptive") },
     NotYet { path: &["room", "latency_target"], value: Any },
-    NotYet { path: &["room", "fail_mode"], value: Is("open") },
     NotYet { path: &["rate_limit", "algorithm"], value: Is("fixed_window") },
     NotYet { path: &["rate_limit", "algorithm"], value: Is("sliding_log") },
     NotYet { path: &["rate_limit", "algorithm"], value: Is("sliding_counter") },

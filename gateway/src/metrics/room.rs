@@ -80,6 +80,10 @@ pub struct RoomMetrics {
     pub active_sessions: IntGauge,
     /// The limit in force.
     pub active_limit: IntGauge,
+    /// Sessions that may live and are not known after a loss of data.
+    pub unknown_sessions: IntGauge,
+    /// How long calls are still held after a loss of data.
+    pub hold: prometheus::Gauge,
     /// The store's epoch.
     pub epoch: IntGauge,
     /// Places per second leaving the line, as measured.
@@ -108,6 +112,8 @@ pub struct RoomMetricFamilies {
     line_length: IntGaugeVec,
     active_sessions: IntGaugeVec,
     active_limit: IntGaugeVec,
+    unknown_sessions: IntGaugeVec,
+    hold: GaugeVec,
     epoch: IntGaugeVec,
     release_rate: GaugeVec,
     estimate_coverage: GaugeVec,
@@ -143,6 +149,11 @@ impl RoomMetricFamilies {
             line_length: gauge("usher_line_length", "Visitors in the line; the same on every gateway."),
             active_sessions: gauge("usher_active_sessions", "Live sessions; the same on every gateway."),
             active_limit: gauge("usher_active_limit", "The most live sessions allowed; the same on every gateway."),
+            unknown_sessions: gauge(
+                "usher_unknown_sessions",
+                "Sessions that may live and are not known after a loss of data; they count as live.",
+            ),
+            hold: real("usher_hold_seconds", "How long calls are still held after a loss of data."),
             epoch: gauge("usher_epoch", "The life of the store's data that places are given in."),
             release_rate: real("usher_release_rate", "Places per second that leave the line, as measured."),
             estimate_coverage: real(
@@ -172,6 +183,8 @@ impl RoomMetricFamilies {
             line_length: self.line_length.with_label_values(&[room]),
             active_sessions: self.active_sessions.with_label_values(&[room]),
             active_limit: self.active_limit.with_label_values(&[room]),
+            unknown_sessions: self.unknown_sessions.with_label_values(&[room]),
+            hold: self.hold.with_label_values(&[room]),
             epoch: self.epoch.with_label_values(&[room]),
             release_rate: self.release_rate.with_label_values(&[room]),
             estimate_coverage: self.estimate_coverage.with_label_values(&[room]),

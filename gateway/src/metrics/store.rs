@@ -9,7 +9,8 @@ use queue_core::store::StoreError;
 use super::{DURATION_BUCKETS, opts, register};
 
 /// The store's operations, as the label `operation` names them.
-const OPERATIONS: [&str; 9] = ["open", "join", "claim", "renew", "end", "depart", "call", "sweep", "follow"];
+const OPERATIONS: [&str; 12] =
+    ["open", "merge", "join", "claim", "renew", "end", "depart", "call", "hear", "collect", "sweep", "follow"];
 
 /// `usher_store_*`.
 #[derive(Debug)]

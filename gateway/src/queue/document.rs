@@ -34,6 +34,8 @@ pub enum State {
 pub enum Moved {
     /// Somebody ahead who had fallen silent came back to the old place.
     Returned,
+    /// The line was restored after a loss of data.
+    Restored,
 }
 
 /// A wait between its median and its ninetieth percentile, whole seconds.

@@ -9,6 +9,7 @@ mod credential;
 mod door;
 mod drain;
 mod line;
+mod loss;
 mod operators;
 mod origin;
 mod pace;

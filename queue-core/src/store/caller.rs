@@ -7,6 +7,15 @@ use std::time::Duration;
 use crate::Timestamp;
 use crate::high_water::HighWater;
 
+/// One moment on the store's two clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// Shared time.
+    pub time: Timestamp,
+    /// The time of the store's host.
+    pub host: Timestamp,
+}
+
 /// What travels with every call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
@@ -14,7 +23,8 @@ pub struct Caller {
     pub seen: HighWater,
     /// Shared time cannot be later than this; `None` before the first answer.
     pub latest: Option<Timestamp>,
-    /// Shared time after which the call must do nothing; `None` before the first answer.
+    /// The time of the store's host after which the call must do nothing; `None` before the first answer. Each call is
+    /// judged for itself: of many that lay in a frozen store's buffers none takes effect behind its caller's back.
     pub expires: Option<Timestamp>,
 }
 
@@ -27,16 +37,21 @@ impl Caller {
         Self { seen: HighWater::NOTHING, latest: None, expires: None }
     }
 
-    /// A caller whose last answer showed `seen` at shared time `at`; since that answer arrived `passed` went by on its
-    /// own monotonic clock, and nobody waits for the next answer longer than `deadline`.
-    pub fn after(seen: HighWater, at: Timestamp, passed: Duration, deadline: Duration) -> Self {
-        let now = at + passed;
-        Self { seen, latest: Some(now + Self::DRIFT), expires: Some(now + deadline + Self::DRIFT) }
+    /// A caller whose last answer was given `at` that moment; since that answer arrived `passed` went by on its own
+    /// monotonic clock, and nobody waits for the next answer longer than `deadline`.
+    pub fn after(seen: HighWater, at: Moment, passed: Duration, deadline: Duration) -> Self {
+        let latest = at.time + passed + Self::DRIFT;
+        Self { seen, latest: Some(latest), expires: Some(at.host + passed + deadline + Self::DRIFT) }
     }
 
-    /// Whether a call that would take effect at `last + step` comes after its time.
-    pub(crate) fn is_late(&self, last: Timestamp, step: Duration) -> bool {
-        self.expires.is_some_and(|expires| last + step > expires)
+    /// Whether a call comes after its time when the host's clock says `host`.
+    pub(crate) fn is_late(&self, host: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| host > Timestamp::from_millis(expires.as_millis()))
+    }
+
+    /// Shared time as the caller would have it now, if it knows.
+    pub fn own_time(&self) -> Option<Timestamp> {
+        self.latest.map(|latest| latest - Self::DRIFT)
     }
 }
 

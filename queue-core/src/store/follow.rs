@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::admission::Admission;
 use crate::bits::PlaceState;
 use crate::bucket::Bucket;
 use crate::high_water::{HighWater, Version};
-use crate::line::EpochLine;
-use crate::{Limits, Sequence, Timestamp, VisitorId};
+use crate::line::Line;
+use crate::{Limits, Place, Timestamp, VisitorId};
 
 /// The room at one moment, without its line. The same on every gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub struct Summary {
     pub line_length: u32,
     /// Live sessions, those in their leeway counted.
     pub sessions: u32,
+    /// Sessions that may live and are not known after a loss of data: they count as used.
+    pub unknown: u32,
+    /// The latest end of a session.
+    pub latest_end: Timestamp,
     /// Called places that are heard and have not claimed.
     pub reserved: u32,
     /// The admission bucket.
@@ -32,23 +37,41 @@ pub struct Summary {
     pub limits_by_operator: bool,
     /// Whether an operator paused the room.
     pub paused: bool,
+    /// When the room's life began: sessions begun earlier may have been lost since.
+    pub began: Timestamp,
     /// Until when calls are held after a loss of data.
     pub hold_until: Timestamp,
+    /// Until when those who came while the store was away are collected; zero: nobody is.
+    pub collect_until: Timestamp,
+}
+
+impl Summary {
+    /// What the admission rule looks at.
+    pub fn admission(&self) -> Admission<'_> {
+        Admission {
+            limits: &self.limits,
+            paused: self.paused,
+            hold_until: self.hold_until,
+            sessions: self.sessions.saturating_add(self.unknown),
+        }
+    }
 }
 
 /// One thing that changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Places were given, up to this one.
-    Joined(Sequence),
+    Joined(Place),
     /// Places were called, up to this one.
-    Called(Sequence),
+    Called(Place),
     /// A place left the line or came back to it.
-    Place(Sequence, PlaceState),
+    Place(Place, PlaceState),
     /// A session ended before its time; its tickets are refused until the instant.
     Ended(VisitorId, Timestamp),
     /// Limits or pause changed: the summary has them.
     Control,
+    /// More changed than is told one by one: the next look must be a whole one.
+    Recast,
 }
 
 /// One version's changes.
@@ -64,7 +87,7 @@ pub struct Change {
 #[derive(Clone)]
 pub struct Snapshot {
     /// The line.
-    pub line: EpochLine,
+    pub line: Line,
     /// Sessions that ended before their time, and until when their tickets could be used.
     pub ended: HashMap<VisitorId, Timestamp>,
 }
@@ -93,7 +116,7 @@ pub struct Mirror {
     /// The room at the last look.
     pub summary: Summary,
     /// The line at the last look.
-    pub line: EpochLine,
+    pub line: Line,
     /// Sessions that ended before their time; shared with snapshots.
     pub ended: Arc<HashMap<VisitorId, Timestamp>>,
     version: Version,
@@ -122,8 +145,8 @@ impl Mirror {
     /// # Errors
     /// [`Gap`] when an entry is missing; the memory then stays as it was.
     pub fn take(&mut self, follow: Follow) -> Result<u32, Gap> {
-        let left_before = self.line.bits.total();
-        let same_epoch = follow.summary.mark.epoch == self.line.epoch;
+        let left_before = self.line.left();
+        let same_life = follow.summary.mark.life == self.line.life();
         match follow.news {
             News::Whole(snapshot) => {
                 self.line = snapshot.line;
@@ -132,7 +155,8 @@ impl Mirror {
             News::Changes(changes) => {
                 let gapless = changes.iter().zip(self.version + 1..).all(|(change, version)| change.version == version);
                 let reached = self.version + changes.len() as Version;
-                if !same_epoch || !gapless || reached != follow.summary.mark.version {
+                let recast = changes.iter().flat_map(|change| &change.events).any(|event| *event == Event::Recast);
+                if !same_life || !gapless || recast || reached != follow.summary.mark.version {
                     return Err(Gap(self.version));
                 }
                 for event in changes.iter().flat_map(|change| &change.events) {
@@ -146,20 +170,20 @@ impl Mirror {
         if self.ended.values().any(|until| *until + super::LEEWAY <= now) {
             Arc::make_mut(&mut self.ended).retain(|_, until| *until + super::LEEWAY > now);
         }
-        Ok(if same_epoch { self.line.bits.total().saturating_sub(left_before) } else { 0 })
+        Ok(if same_life { self.line.left().saturating_sub(left_before) } else { 0 })
     }
 
     fn apply(&mut self, event: &Event) {
         match *event {
-            Event::Joined(last) => self.line.last = self.line.last.max(last),
-            Event::Called(frontier) => self.line.frontier = self.line.frontier.max(frontier),
-            Event::Place(sequence, state) => {
-                self.line.bits.set(sequence, state);
+            Event::Joined(last) => self.line.give(last),
+            Event::Called(frontier) => self.line.call(frontier),
+            Event::Place(place, state) => {
+                self.line.set(place, state);
             }
             Event::Ended(visitor, until) => {
                 Arc::make_mut(&mut self.ended).insert(visitor, until);
             }
-            Event::Control => {}
+            Event::Control | Event::Recast => {}
         }
     }
 }

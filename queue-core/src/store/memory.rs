@@ -4,29 +4,45 @@ mod log;
 mod room;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub(super) use self::log::LONGEST_CATCH_UP;
 use self::room::Room;
 use super::{
-    Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Joined, Opening, Pending, Proposal,
-    Renewal, Renewed, Stamped, Store, StoreError, Summary, Swept, Terms,
+    Arrival, Ask, Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Heard, Joined, Merged,
+    Opening, Pending, Proposal, Renewal, Renewed, Stamped, Store, StoreError, Summary, Swept, Terms, Testimony,
 };
 use crate::high_water::Version;
-use crate::{RoomId, Timestamp, VisitorId};
+use crate::{RoomId, Timestamp};
 
 /// Lines in this process's memory.
 #[derive(Debug)]
 pub struct MemoryStore {
     clock: Clock,
+    server: u64,
     rooms: Mutex<HashMap<RoomId, Room>>,
 }
 
 impl MemoryStore {
     /// A store without rooms that reads its host's time from `clock`.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, rooms: Mutex::default() }
+        Self { clock, server: 0, rooms: Mutex::default() }
+    }
+
+    /// Another store with the same rooms as they are now, as a replica has them; it knows itself as `server`.
+    #[must_use]
+    pub fn copy(&self, server: u64) -> Self {
+        Self { clock: self.clock.clone(), server, rooms: Mutex::new(self.rooms().clone()) }
+    }
+
+    /// Loses everything.
+    pub fn wipe(&self) {
+        self.rooms().clear();
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, HashMap<RoomId, Room>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One atomic step on a room that exists.
@@ -38,12 +54,12 @@ impl MemoryStore {
     ) -> Pending<'a, T> {
         Box::pin(async move {
             let host_time = self.clock.now();
-            let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut rooms = self.rooms();
             let room = rooms.get_mut(room).ok_or(StoreError::Absent)?;
-            let time = room.begin_step(&caller, host_time)?;
+            let time = room.begin_step(&caller, host_time, self.server)?;
             let value = step(room, time);
             room.end_step();
-            Ok(Stamped { mark: room.mark(), time, value })
+            Ok(Stamped { mark: room.mark(), time, host: room.host_time(), value })
         })
     }
 }
@@ -51,9 +67,9 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn open<'a>(&'a self, room: &'a RoomId, caller: Caller, opening: Opening) -> Pending<'a, Summary> {
         {
-            let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-            if !rooms.contains_key(room) && caller.seen.epoch.get() == 0 {
-                rooms.insert(room.clone(), Room::new(&opening, self.clock.now()));
+            let mut rooms = self.rooms();
+            if !rooms.contains_key(room) && caller.seen.is_nothing() {
+                rooms.insert(room.clone(), Room::new(&opening, self.clock.now(), self.server));
             }
         }
         self.step(room, caller, move |room, now| {
@@ -63,15 +79,38 @@ impl Store for MemoryStore {
         })
     }
 
+    fn merge<'a>(&'a self, room: &'a RoomId, caller: Caller, testimony: Testimony) -> Pending<'a, Merged> {
+        Box::pin(async move {
+            let host_time = self.clock.now();
+            let mut rooms = self.rooms();
+            let (merged, time, room) = match (rooms.get_mut(room), testimony.ask) {
+                (Some(room), _) => {
+                    let (merged, time) = room.merge(&caller, &testimony, host_time, self.server)?;
+                    (merged, time, room)
+                }
+                (None, Ask::Begin(life)) => {
+                    let begun = Room::remembered(life, &testimony, host_time, self.server);
+                    let room = rooms.entry(room.clone()).or_insert(begun);
+                    let time = room.now();
+                    room.remember(&testimony, time);
+                    (Merged::Began, time, room)
+                }
+                (None, _) => return Err(StoreError::Absent),
+            };
+            room.end_step();
+            Ok(Stamped { mark: room.mark(), time, host: room.host_time(), value: merged })
+        })
+    }
+
     fn join<'a>(
         &'a self,
         room: &'a RoomId,
         caller: Caller,
         terms: Terms,
-        items: Vec<VisitorId>,
+        items: Vec<Arrival>,
     ) -> Pending<'a, Vec<Joined>> {
         self.step(room, caller, move |room, now| {
-            items.into_iter().map(|visitor| room.join(visitor, &terms, now)).collect()
+            items.into_iter().map(|arrival| room.join(arrival, &terms, now)).collect()
         })
     }
 
@@ -111,6 +150,14 @@ impl Store for MemoryStore {
         self.step(room, caller, move |room, now| room.call(&call, &terms, now))
     }
 
+    fn hear<'a>(&'a self, room: &'a RoomId, caller: Caller, heard: Heard) -> Pending<'a, ()> {
+        self.step(room, caller, move |room, now| room.hear(&heard, now))
+    }
+
+    fn collect<'a>(&'a self, room: &'a RoomId, caller: Caller, span: Duration) -> Pending<'a, ()> {
+        self.step(room, caller, move |room, now| room.collect(span, now))
+    }
+
     fn sweep<'a>(&'a self, room: &'a RoomId, caller: Caller, terms: Terms) -> Pending<'a, Swept> {
         self.step(room, caller, move |room, now| room.sweep(&terms, now))
     }
@@ -126,9 +173,4 @@ impl Store for MemoryStore {
     fn pause<'a>(&'a self, room: &'a RoomId, caller: Caller, paused: bool) -> Pending<'a, ()> {
         self.step(room, caller, move |room, _| room.pause(paused))
     }
-}
-
-/// A session's end: a whole second, so that the ticket's `exp` says exactly when.
-fn session_end(started: Timestamp, now: Timestamp, span: Duration, max: Duration) -> Timestamp {
-    Timestamp::from_secs((now + span).min(started + max).as_secs())
 }

@@ -17,11 +17,12 @@ use self::link::{Link, LinkSettings, Script};
 pub use self::link::{Trust, TrustError};
 use self::scripts::{Arguments, SCRIPTS, Scripts};
 use super::{
-    Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Joined, MAX_BATCH, Opening, Pending,
-    Proposal, Renewal, Renewed, Stamped, Store, StoreError, Summary, Swept, Terms,
+    Arrival, Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Heard, Joined, MAX_BATCH, Merged,
+    Opening, PERIODS_OF_SILENCE, Pending, Period, Proposal, Renewal, Renewed, Stamped, Store, StoreError, Summary,
+    Swept, Terms, Testimony,
 };
+use crate::RoomId;
 use crate::high_water::Version;
-use crate::{RoomId, VisitorId};
 
 /// How to use a Redis.
 #[derive(Clone, Debug)]
@@ -77,7 +78,7 @@ impl RedisStore {
         read: fn(&Value) -> Option<T>,
     ) -> Pending<'a, T> {
         Box::pin(async move {
-            let mut list = Arguments::begin(&caller, self.clock.as_ref());
+            let mut list = Arguments::begin(&caller, self.clock.as_ref(), "");
             arguments(&mut list);
             let value = self.link.invoke(script(&SCRIPTS), &key(room), &list.into_inner(), self.deadline).await?;
             reply::stamped(&value, read)
@@ -88,12 +89,20 @@ impl RedisStore {
 impl Store for RedisStore {
     fn open<'a>(&'a self, room: &'a RoomId, caller: Caller, opening: Opening) -> Pending<'a, Summary> {
         let arguments = move |list: &mut Arguments| {
-            list.proposal(&opening.proposal).number(opening.epoch.get());
+            list.proposal(&opening.proposal).mark(opening.life.mark());
         };
         Box::pin(async move {
             let opened = self.step(room, caller, |s| &s.open, arguments, reply::raw_summary).await?;
-            Ok(Stamped { value: opened.value.summary(opened.mark, opened.time), mark: opened.mark, time: opened.time })
+            let Stamped { mark, time, host, value } = opened;
+            Ok(Stamped { mark, time, host, value: value.summary(mark, time) })
         })
+    }
+
+    fn merge<'a>(&'a self, room: &'a RoomId, caller: Caller, testimony: Testimony) -> Pending<'a, Merged> {
+        let arguments = move |list: &mut Arguments| {
+            list.testimony(&testimony);
+        };
+        self.step(room, caller, |s| &s.merge, arguments, reply::merged)
     }
 
     fn join<'a>(
@@ -101,19 +110,23 @@ impl Store for RedisStore {
         room: &'a RoomId,
         caller: Caller,
         terms: Terms,
-        items: Vec<VisitorId>,
+        items: Vec<Arrival>,
     ) -> Pending<'a, Vec<Joined>> {
-        let visitors = items.clone();
+        let arrivals = items.clone();
         let arguments = move |list: &mut Arguments| {
             list.span(terms.session).span(terms.max_session);
-            items.iter().for_each(|visitor| {
-                list.visitor(*visitor);
-            });
+            for arrival in &items {
+                list.visitor(arrival.visitor);
+                match arrival.since {
+                    Some(since) => list.instant(since),
+                    None => list.text(""),
+                };
+            }
         };
         Box::pin(async move {
             let confirmation = self.confirmation();
             let answer = self.step(room, caller, |s| &s.join, arguments, reply::rows).await?;
-            let answer = reply::each(answer, &visitors, |row, visitor, time| reply::joined(row, *visitor, time))?;
+            let answer = reply::each(answer, &arrivals, |row, arrival, time| reply::joined(row, *arrival, time))?;
             Ok(confirmation.joins(room, answer).await)
         })
     }
@@ -151,19 +164,19 @@ impl Store for RedisStore {
         let arguments = move |list: &mut Arguments| {
             list.span(terms.max_session);
             for renewal in &items {
-                list.visitor(renewal.visitor).span(renewal.span);
+                list.session(&renewal.session).span(renewal.span);
             }
         };
         Box::pin(async move {
             let answer = self.step(room, caller, |s| &s.renew, arguments, reply::rows).await?;
-            reply::each(answer, &renewals, |row, renewal, _| reply::renewed(row, renewal.visitor))
+            reply::each(answer, &renewals, |row, renewal, _| reply::renewed(row, renewal.session.id.visitor))
         })
     }
 
     fn end<'a>(&'a self, room: &'a RoomId, caller: Caller, items: Vec<Ending>) -> Pending<'a, Vec<bool>> {
         let arguments = move |list: &mut Arguments| {
             for ending in &items {
-                list.visitor(ending.visitor).instant(ending.until);
+                list.session(&ending.session);
             }
         };
         self.step(room, caller, |s| &s.end, arguments, reply::flags)
@@ -172,7 +185,7 @@ impl Store for RedisStore {
     fn depart<'a>(&'a self, room: &'a RoomId, caller: Caller, items: Vec<Departure>) -> Pending<'a, Vec<bool>> {
         let arguments = move |list: &mut Arguments| {
             for departure in &items {
-                list.number(departure.place.score());
+                list.mark(departure.place);
             }
         };
         self.step(room, caller, |s| &s.depart, arguments, reply::flags)
@@ -180,9 +193,9 @@ impl Store for RedisStore {
 
     fn call<'a>(&'a self, room: &'a RoomId, caller: Caller, terms: Terms, call: Call) -> Pending<'a, Called> {
         let arguments = move |list: &mut Arguments| {
-            list.number(call.from.get()).number(call.limits_version).span(terms.heard_for);
-            call.called.iter().for_each(|sequence| {
-                list.number(sequence.get());
+            list.mark(call.from).number(call.limits_version).span(terms.heard_for);
+            call.called.iter().for_each(|place| {
+                list.mark(*place);
             });
         };
         self.step(
@@ -194,9 +207,27 @@ impl Store for RedisStore {
         )
     }
 
+    fn hear<'a>(&'a self, room: &'a RoomId, caller: Caller, heard: Heard) -> Pending<'a, ()> {
+        let arguments = move |list: &mut Arguments| {
+            list.text(&format!("{:016x}", heard.gateway.0)).number(heard.period.get());
+            list.span(Period::length(heard.retention)).number(PERIODS_OF_SILENCE);
+            for chunk in &heard.chunks {
+                list.number(chunk.epoch.get()).number(chunk.chunk).bytes(&chunk.bits);
+            }
+        };
+        self.step(room, caller, |s| &s.hear, arguments, |_| Some(()))
+    }
+
+    fn collect<'a>(&'a self, room: &'a RoomId, caller: Caller, span: Duration) -> Pending<'a, ()> {
+        let arguments = move |list: &mut Arguments| {
+            list.span(span);
+        };
+        self.step(room, caller, |s| &s.collect, arguments, |_| Some(()))
+    }
+
     fn sweep<'a>(&'a self, room: &'a RoomId, caller: Caller, terms: Terms) -> Pending<'a, Swept> {
         let arguments = move |list: &mut Arguments| {
-            list.span(terms.retention).number(MAX_BATCH as u64);
+            list.span(terms.retention).number(MAX_BATCH as u64).number(PERIODS_OF_SILENCE);
         };
         self.step(room, caller, |s| &s.sweep, arguments, reply::swept)
     }
@@ -213,7 +244,7 @@ impl Store for RedisStore {
             let answer = self.step(room, caller, |s| &s.follow, arguments, |answer| Some(answer.clone())).await?;
             let follow = reply::follow(&answer.value, answer.mark, answer.time)
                 .ok_or_else(|| StoreError::Script("a follow answer that cannot be read".to_owned()))?;
-            Ok(Stamped { mark: answer.mark, time: answer.time, value: follow })
+            Ok(Stamped { mark: answer.mark, time: answer.time, host: answer.host, value: follow })
         })
     }
 

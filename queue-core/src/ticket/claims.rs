@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{AdmissionTicket, LEEWAY, QueueToken, TokenError};
+use super::{AdmissionTicket, LEEWAY, ProvisionalToken, QueueToken, TokenError};
 use crate::{Epoch, Place, RoomId, SessionId, Timestamp, VisitorId};
 
 /// Claims of an admission ticket.
@@ -37,6 +37,52 @@ pub(super) struct QueueClaims<'a> {
     epoch: u32,
     place: u64,
     joined: u64,
+}
+
+/// Claims of a provisional token: no place, and no epoch since no store was asked.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProvisionalClaims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    #[serde(with = "visitor")]
+    sub: VisitorId,
+    iat: u64,
+    nbf: u64,
+    exp: u64,
+    #[serde(with = "visitor")]
+    jti: VisitorId,
+    joined: u64,
+}
+
+impl<'a> ProvisionalClaims<'a> {
+    pub(super) fn new(issuer: &'a str, token: &'a ProvisionalToken) -> Self {
+        Self {
+            iss: issuer,
+            aud: token.room.as_str(),
+            sub: token.visitor,
+            iat: token.issued_at.as_secs(),
+            nbf: token.issued_at.as_secs(),
+            exp: token.expires_at.as_secs(),
+            jti: token.visitor,
+            joined: token.joined.as_millis(),
+        }
+    }
+
+    pub(super) fn check(self, issuer: &str, room: &RoomId, now: Timestamp) -> Result<ProvisionalToken, TokenError> {
+        if self.jti != self.sub || self.nbf != self.iat {
+            return Err(TokenError::Malformed);
+        }
+        check_origin(self.iss, issuer, self.aud, room)?;
+        check_times(self.iat, self.nbf, self.exp, now)?;
+        Ok(ProvisionalToken {
+            room: room.clone(),
+            visitor: self.sub,
+            joined: Timestamp::from_millis(self.joined),
+            issued_at: Timestamp::from_secs(self.iat),
+            expires_at: Timestamp::from_secs(self.exp),
+        })
+    }
 }
 
 impl<'a> AdmissionClaims<'a> {

@@ -8,11 +8,11 @@ use super::key::{MAX_SIGNATURE_BYTES, SigningKey, VerifyingKey};
 use super::{Algorithm, KeyId, MAX_TOKEN_BYTES, TokenError};
 use crate::Timestamp;
 
-/// What kind of statement, header `typ`. A third, `provisional+jwt`, will say that someone came while the store was
-/// away; it gets its own derived key and its own claims.
+/// What kind of statement, header `typ`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Queue,
+    Provisional,
     Admission,
 }
 
@@ -21,6 +21,7 @@ impl Kind {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Queue => "queue+jwt",
+            Self::Provisional => "provisional+jwt",
             Self::Admission => "admission+jwt",
         }
     }

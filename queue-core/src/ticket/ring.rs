@@ -4,11 +4,14 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::claims::{AdmissionClaims, QueueClaims};
+use super::claims::{AdmissionClaims, ProvisionalClaims, QueueClaims};
 use super::compact::{self, ClaimsBuffer, Entry, KeyTable, Kind};
 use super::issuer::Issuer;
 use super::key::{SigningKey, VerifyingKey};
-use super::{AdmissionTicket, Algorithm, KeyError, KeyId, MAX_KEYS, PrivateKeySource, QueueToken, TokenError, jwks};
+use super::{
+    AdmissionTicket, Algorithm, KeyError, KeyId, MAX_KEYS, PrivateKeySource, ProvisionalToken, QueueToken, TokenError,
+    jwks,
+};
 use crate::{RoomId, Timestamp};
 
 /// Up to [`MAX_KEYS`] ticket keys of one issuer and one algorithm. Immutable: a rotation builds a new ring.
@@ -16,8 +19,10 @@ pub struct KeyRing {
     issuer: Issuer,
     algorithm: Algorithm,
     queue: Signer,
+    provisional: Signer,
     admission: Signer,
     queue_keys: KeyTable,
+    provisional_keys: KeyTable,
     admission_keys: KeyTable,
     published: Vec<Published>,
 }
@@ -99,24 +104,33 @@ impl KeyRing {
 
     fn assemble(issuer: Issuer, algorithm: Algorithm, keys: Vec<RingKey>) -> Result<Self, KeyError> {
         let mut queue_keys = KeyTable { kind: Kind::Queue, entries: Vec::with_capacity(keys.len()) };
+        let mut provisional_keys = KeyTable { kind: Kind::Provisional, entries: Vec::with_capacity(keys.len()) };
         let mut admission_keys = KeyTable { kind: Kind::Admission, entries: Vec::with_capacity(keys.len()) };
         let mut published = Vec::with_capacity(keys.len());
         for RingKey { id, key, not_after } in &keys {
-            let derived = VerifyingKey::from_derived(&*key.derived(Kind::Queue.name(), id)?);
-            queue_keys.entries.push(Entry::new(id.clone(), Kind::Queue, derived, *not_after));
+            for table in [&mut queue_keys, &mut provisional_keys] {
+                let derived = VerifyingKey::from_derived(&*key.derived(table.kind.name(), id)?);
+                table.entries.push(Entry::new(id.clone(), table.kind, derived, *not_after));
+            }
             let public = key.verifying().ok_or_else(|| KeyError::NotAKey { id: id.clone(), algorithm })?;
             admission_keys.entries.push(Entry::new(id.clone(), Kind::Admission, public, *not_after));
             published.push(Published { jwk: key.public().map(|public| jwks::jwk(&public, id)), not_after: *not_after });
         }
 
         let RingKey { id, key, .. } = keys.into_iter().next().ok_or(KeyError::NoKeys)?;
-        let queue = SigningKey::from_entropy(Algorithm::Hs256, &*key.derived(Kind::Queue.name(), &id)?)?;
+        let derived = |kind: Kind| {
+            let signing = SigningKey::from_entropy(Algorithm::Hs256, &*key.derived(kind.name(), &id)?)?;
+            Ok::<_, KeyError>(Signer { header: compact::encoded_header(Algorithm::Hs256, &id, kind), key: signing })
+        };
+        let (queue, provisional) = (derived(Kind::Queue)?, derived(Kind::Provisional)?);
         Ok(Self {
             issuer,
             algorithm,
-            queue: Signer { header: compact::encoded_header(Algorithm::Hs256, &id, Kind::Queue), key: queue },
+            queue,
+            provisional,
             admission: Signer { header: compact::encoded_header(algorithm, &id, Kind::Admission), key },
             queue_keys,
+            provisional_keys,
             admission_keys,
             published,
         })
@@ -160,6 +174,27 @@ impl KeyRing {
     pub fn verify_queue_token(&self, token: &str, room: &RoomId, now: Timestamp) -> Result<QueueToken, TokenError> {
         let mut buffer: ClaimsBuffer = [0; _];
         let claims: QueueClaims<'_> = compact::parse(self.queue_keys.verified(token, now, &mut buffer)?)?;
+        claims.check(self.issuer.as_str(), room, now)
+    }
+
+    /// Signs that somebody came while no place could be given.
+    pub fn sign_provisional(&self, token: &ProvisionalToken) -> String {
+        let claims = ProvisionalClaims::new(self.issuer.as_str(), token);
+        compact::sign(&self.provisional.header, &claims, &self.provisional.key)
+    }
+
+    /// What a provisional token for `room` says, if it is good at `now`.
+    ///
+    /// # Errors
+    /// Why it is not; see [`TokenError`].
+    pub fn verify_provisional(
+        &self,
+        token: &str,
+        room: &RoomId,
+        now: Timestamp,
+    ) -> Result<ProvisionalToken, TokenError> {
+        let mut buffer: ClaimsBuffer = [0; _];
+        let claims: ProvisionalClaims<'_> = compact::parse(self.provisional_keys.verified(token, now, &mut buffer)?)?;
         claims.check(self.issuer.as_str(), room, now)
     }
 

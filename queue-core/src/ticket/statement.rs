@@ -20,6 +20,21 @@ pub struct QueueToken {
     pub expires_at: Timestamp,
 }
 
+/// The signed statement that somebody came while no place could be given. Its `jti` is the visitor: it is redeemed once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvisionalToken {
+    /// The room, claim `aud`.
+    pub room: RoomId,
+    /// Who came, claims `sub` and `jti`.
+    pub visitor: VisitorId,
+    /// When the visitor came, by shared time as far as it was known, claim `joined`: whole milliseconds.
+    pub joined: Timestamp,
+    /// When it was signed, claims `iat` and `nbf`: whole seconds, rounded down.
+    pub issued_at: Timestamp,
+    /// When it ends, claim `exp`: whole seconds, rounded down.
+    pub expires_at: Timestamp,
+}
+
 /// The signed right to pass: one visitor's membership of the cohort for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdmissionTicket {

@@ -4,6 +4,7 @@ mod claiming;
 mod fence;
 mod following;
 mod joining;
+mod loss;
 mod rules;
 mod sessions;
 mod turns;
@@ -107,5 +108,16 @@ on_every_store! {
         a_backward_jump_changes_nothing,
         slow_callers_do_not_lose_time,
         a_caller_left_behind_finds_back,
+    ]
+    loss: [
+        a_wiped_store_is_healed,
+        unknown_sessions_count,
+        two_memories_make_one,
+        a_lagging_store_goes_on,
+        a_token_proves_its_place,
+        an_old_token_holds_nobody_up,
+        arrivals_are_collected_in_order,
+        the_silent_leave_and_the_heard_stay,
+        nobody_is_swept_past_a_gateway_that_has_not_told,
     ]
 }

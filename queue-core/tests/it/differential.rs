@@ -1,12 +1,13 @@
 //! The same random trace on memory and on Redis: every answer and the whole room are the same after every step.
 
 mod answer;
+mod memories;
 mod trace;
 
 use std::sync::Arc;
 
 use queue_core::RoomId;
-use queue_core::store::{MemoryStore, Store};
+use queue_core::store::{MemoryStore, Store, StoreError};
 
 use self::answer::Answer;
 use self::trace::{Op, Tally, Trace};
@@ -55,6 +56,9 @@ async fn run(seed: u64, server: &RedisServer) -> Trace {
         let expected = Op::Follow(None).apply(&*memory, &room, caller).await;
         let actual = Op::Follow(None).apply(&*redis, &room, caller).await;
         assert_eq!(actual, expected, "seed {seed}, the room after step {step}: {op:?}");
+        if matches!(expected, Err(StoreError::Unmerged(_))) {
+            auditor = Memory::default();
+        }
         auditor.note(clock.now(), &expected);
         if let Ok(stamped) = &expected
             && let Answer::Follow(room) = &stamped.value

@@ -3,14 +3,15 @@
 pub(crate) mod caller;
 pub(crate) mod clock;
 pub(crate) mod dice;
+pub(crate) mod redis_data;
 pub(crate) mod redis_server;
 pub(crate) mod wait;
 pub(crate) mod world;
 
 use std::time::Duration;
 
-use queue_core::store::{MAX_BATCH, RedisAddress, RedisSettings, RedisStore, Terms};
-use queue_core::{Limits, VisitorId};
+use queue_core::store::{MAX_BATCH, RedisAddress, RedisSettings, RedisStore, Session, Terms};
+use queue_core::{Limits, Place, SessionId, Timestamp, VisitorId};
 
 use self::clock::TestClock;
 use self::redis_server::RedisServer;
@@ -50,6 +51,16 @@ pub(crate) fn crowds(numbers: std::ops::Range<u32>) -> impl Iterator<Item = Vec<
         let to = numbers.end.min(from + MAX_BATCH as u32);
         (from..to).map(visitor).collect()
     })
+}
+
+/// What a ticket says of a visitor's session that ends then.
+pub(crate) fn ticket(visitor: VisitorId, ends: Timestamp) -> Session {
+    Session { id: SessionId::new(visitor, TestClock::START), ends }
+}
+
+/// The place with this number in the epoch of the tests.
+pub(crate) fn place(sequence: u32) -> Place {
+    world::life().mark().plus(sequence)
 }
 
 /// A store on that server which reads this clock instead of the server's.

@@ -9,6 +9,7 @@ mod forge;
 mod golden;
 mod header;
 mod jwks;
+mod provisional;
 mod rotation;
 mod round_trip;
 mod secrets;

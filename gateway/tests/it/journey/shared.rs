@@ -58,7 +58,8 @@ async fn two_gateways_have_one_line() {
     let mut line = joins.join_all().await;
     line.sort_by_key(place);
     let places: BTreeSet<u32> = line.iter().map(|visitor| place(visitor).sequence.get()).collect();
-    assert!(places.iter().copied().eq(2..=VISITORS as u32 + 1), "dense and each once: {places:?}");
+    let first = *places.first().unwrap();
+    assert!(places.iter().copied().eq(first..first + VISITORS as u32), "dense and each once: {places:?}");
 
     for (index, visitor) in line.iter().enumerate() {
         for gateway in &pair.gateways {

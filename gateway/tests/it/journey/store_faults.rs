@@ -1,4 +1,5 @@
-//! The store is away: nobody new is admitted, nobody admitted is thrown out, and nobody who waits is sent away (N18).
+//! The store is away: nobody new is admitted, nobody admitted is thrown out, nobody who waits is sent away (N18), and who
+//! comes meanwhile gets a place in the order of arrival.
 
 use super::ask::Ask;
 use super::redis_server::RedisServer;
@@ -19,12 +20,17 @@ async fn redis_is_down_at_the_start() {
     gateway.admin("/livez").await.expect(200);
     let unready = gateway.admin("/readyz").await.expect(503).text();
     assert!(unready.contains("[-] store of room concert"), "{unready}");
-    for ask in [Ask::get("/"), Ask::post(JOIN), Ask::get("/_usher/concert"), Ask::get("/_usher/concert/position")] {
-        let answer = gateway.send(ask).await.expect(503);
-        assert_eq!(answer.problem(), "/store-unavailable");
-        assert!(!answer.header("retry-after").is_empty());
+    let queued = gateway.send(Ask::get("/")).await.expect(429);
+    assert_eq!(queued.problem(), "/queued");
+    let mut arrivals = [gateway.visitor(), gateway.visitor()];
+    for arrival in &mut arrivals {
+        let document = arrival.join().await;
+        assert_eq!((&document["state"], &document["degraded"]), (&"waiting".into(), &true.into()), "{document}");
+        assert_eq!(document["position"], serde_json::Value::Null, "nobody knows it yet");
     }
-    let page = gateway.send(Ask::page("/").header("accept-language", "en")).await.expect(503);
+    gateway.send(Ask::get("/_usher/concert/position")).await.expect(401);
+    assert_eq!(gateway.send(Ask::get("/_usher/concert")).await.expect(200).json()["degraded"], true);
+    let page = gateway.send(Ask::page("/").header("accept-language", "en")).await.expect(200);
     assert!(page.text().contains("<html lang=\"en\">"), "{}", page.text());
     gateway.send(Ask::get("/assets/x")).await.expect(200);
     gateway.send(Ask::get("/_usher/jwks.json")).await.expect(200);
@@ -33,8 +39,10 @@ async fn redis_is_down_at_the_start() {
 
     redis.start_again();
     gateway.becomes_ready().await;
-    gateway.send(Ask::page("/")).await.expect(200);
     assert_eq!(gateway.metrics().await.value("usher_store_up"), 1.0);
+    let [first, second] = &mut arrivals;
+    first.enters().await;
+    second.stands_at(1).await;
 }
 
 /// A Redis that hangs in mid-run: admitted visitors go on, waiting ones see their last position and that it is the last
@@ -51,11 +59,9 @@ async fn redis_hangs_in_mid_run() {
     let process = RedisProcess::of(&redis).await;
     process.freeze();
 
-    for ask in [Ask::post(JOIN), Ask::get("/")] {
-        let answer = gateway.send(ask).await.expect(503);
-        assert_eq!(answer.problem(), "/store-unavailable");
-        assert!(!answer.header("retry-after").is_empty());
-    }
+    let mut arrival = gateway.visitor();
+    assert_eq!(arrival.join().await["position"], serde_json::Value::Null);
+    assert_eq!(gateway.send(Ask::get("/")).await.expect(429).problem(), "/queued");
 
     let degraded = second.polls_until("seen=2", "the notice", |document| document["degraded"] == true).await;
     assert_eq!((&degraded["state"], &degraded["position"]), (&"waiting".into(), &2.into()), "{degraded}");
@@ -74,8 +80,8 @@ async fn redis_hangs_in_mid_run() {
     insider.leave().await;
     first.enters().await;
     second.stands_at(1).await;
-    eventually("a place for an arrival", async || (gateway.send(Ask::post(JOIN)).await.status == 201).then_some(()))
-        .await;
+    // It came while the store was frozen, like the other one that did not ask again.
+    arrival.stands_at(2).await;
 }
 
 /// A Redis that is gone: the same, and whoever is in stays in.
@@ -90,7 +96,8 @@ async fn redis_dies_in_mid_run() {
     redis.kill();
     let degraded = visitor.polls_until("", "the notice", |document| document["degraded"] == true).await;
     assert_eq!(degraded["position"], 1, "{degraded}");
-    assert_eq!(gateway.send(Ask::post(JOIN)).await.expect(503).problem(), "/store-unavailable");
+    let document = gateway.send(Ask::post(JOIN)).await.expect(201).json();
+    assert_eq!(document["position"], serde_json::Value::Null, "{document}");
     // The visit cannot be ended at the store, but the answer of the upstream is the visitor's all the same.
     insider.send(Ask::get("/session/extend=300")).await.expect(200);
     insider.send(Ask::get("/session/complete")).await.expect(200);

@@ -9,7 +9,7 @@ use crate::store::{Change, Event};
 pub(crate) const LONGEST_CATCH_UP: usize = 1_000;
 
 /// The latest changes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Log {
     changes: VecDeque<Change>,
     pending: Vec<Event>,
@@ -34,6 +34,11 @@ impl Log {
                 self.pending.push(event);
             }
         }
+    }
+
+    /// A new life: nothing of an earlier one is followed by its changes.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
     }
 
     /// Whether the step under way changed something.

@@ -1,28 +1,35 @@
 //! One room's state and the steps on it.
 
+mod line;
+mod merge;
+mod sessions;
+mod silence;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use self::merge::Unknown;
+use self::silence::Silence;
 use super::log::Log;
-use super::session_end;
 use crate::admission::Admission;
 use crate::bits::PlaceState;
 use crate::bucket::Bucket;
 use crate::high_water::{HighWater, Version};
-use crate::line::EpochLine;
+use crate::line::Line;
 use crate::store::caller::SharedTime;
 use crate::store::{
-    Call, Called, Caller, Claim, Claimed, Departure, Ending, Event, Follow, Joined, LEEWAY, LimitsSource, MAX_BATCH,
-    News, Opening, Proposal, Renewal, Renewed, Session, Snapshot, StoreError, Summary, Swept, Terms,
+    Caller, Event, Follow, Heard, LEEWAY, LimitsSource, MAX_BATCH, Moment, News, Opening, Proposal, Session, Snapshot,
+    StoreError, Summary, Swept, Terms,
 };
-use crate::{Limits, Place, Sequence, SessionId, Timestamp, VisitorId};
+use crate::{Limits, Place, SessionId, Timestamp, VisitorId};
 
 /// A live session.
 #[derive(Clone, Copy, Debug)]
 struct Stay {
     started: Timestamp,
     ends: Timestamp,
-    place: Place,
+    /// The place it was claimed with; not known of a session that was found again by its ticket.
+    place: Option<Place>,
 }
 
 /// A called place that was not claimed yet.
@@ -37,8 +44,9 @@ struct Turn {
 }
 
 /// One room's state.
+#[derive(Clone)]
 pub(super) struct Room {
-    line: EpochLine,
+    line: Line,
     version: Version,
     claims: u64,
     waiting: BTreeMap<Place, VisitorId>,
@@ -46,15 +54,25 @@ pub(super) struct Room {
     stays: HashMap<VisitorId, Stay>,
     ends: BTreeSet<(Timestamp, VisitorId)>,
     ended: HashMap<VisitorId, Timestamp>,
-    turns: BTreeMap<Sequence, Turn>,
+    turns: BTreeMap<Place, Turn>,
     bucket: Bucket,
     limits: Limits,
+    /// One more with every change of the limits or the pause.
     limits_version: u64,
     limits_source: LimitsSource,
     paused: bool,
+    /// When this life began.
+    began: Timestamp,
     hold_until: Timestamp,
+    unknown: Unknown,
+    silence: Silence,
+    /// Until when arrivals are collected; zero: they are not.
+    collect_until: Timestamp,
+    collected: BTreeSet<(Timestamp, VisitorId)>,
+    arrivals: HashMap<VisitorId, Timestamp>,
     time: SharedTime,
     host_time: Timestamp,
+    server: u64,
     log: Log,
 }
 
@@ -65,11 +83,11 @@ impl std::fmt::Debug for Room {
 }
 
 impl Room {
-    pub(super) fn new(opening: &Opening, host_time: Timestamp) -> Self {
+    pub(super) fn new(opening: &Opening, host_time: Timestamp, server: u64) -> Self {
         let limits = opening.proposal.limits.clone();
         let now = Timestamp::from_millis(host_time.as_millis());
         Self {
-            line: EpochLine::new(opening.epoch),
+            line: Line::new(opening.life),
             version: 0,
             claims: 0,
             waiting: BTreeMap::new(),
@@ -83,25 +101,49 @@ impl Room {
             limits_version: 1,
             limits_source: opening.proposal.source,
             paused: false,
+            began: now,
             hold_until: Timestamp::ZERO,
+            unknown: Unknown::default(),
+            silence: Silence::default(),
+            collect_until: Timestamp::ZERO,
+            collected: BTreeSet::new(),
+            arrivals: HashMap::new(),
             time: SharedTime::starting(now),
             host_time: now,
+            server,
             log: Log::default(),
         }
     }
 
-    /// Checks that the caller has not seen more than this store has, and moves shared time on.
-    pub(super) fn begin_step(&mut self, caller: &Caller, host_time: Timestamp) -> Result<Timestamp, StoreError> {
-        if self.mark().is_behind(&caller.seen) {
-            return Err(StoreError::Behind(self.mark()));
+    /// Checks that the caller has not seen more than this store has and has said what it remembers, and moves shared time
+    /// on.
+    pub(super) fn begin_step(
+        &mut self,
+        caller: &Caller,
+        host_time: Timestamp,
+        server: u64,
+    ) -> Result<Timestamp, StoreError> {
+        let mark = self.mark();
+        if mark.is_behind(&caller.seen) {
+            return Err(StoreError::Behind(mark));
         }
+        if self.server != server {
+            return Err(StoreError::Moved(mark));
+        }
+        if !caller.seen.is_nothing() && caller.seen.life < mark.life {
+            return Err(StoreError::Unmerged(mark));
+        }
+        self.pass_time(caller, host_time)
+    }
+
+    /// Moves shared time on.
+    fn pass_time(&mut self, caller: &Caller, host_time: Timestamp) -> Result<Timestamp, StoreError> {
         let host_time = Timestamp::from_millis(host_time.as_millis());
         let step = host_time.since(self.host_time);
-        let late = caller.is_late(self.time.now, step);
         self.host_time = host_time;
         self.time = self.time.advanced(step, caller);
-        if late {
-            return Err(StoreError::Late(self.time.now));
+        if caller.is_late(host_time) {
+            return Err(StoreError::Late(Moment { time: self.time.now, host: host_time }));
         }
         Ok(self.time.now)
     }
@@ -114,12 +156,21 @@ impl Room {
         }
     }
 
+    /// Shared time of the last step.
+    pub(super) fn now(&self) -> Timestamp {
+        self.time.now
+    }
+
+    pub(super) fn host_time(&self) -> Timestamp {
+        self.host_time
+    }
+
     pub(super) fn mark(&self) -> HighWater {
         HighWater {
-            epoch: self.line.epoch,
+            life: self.line.life(),
             version: self.version,
-            last: self.line.last,
-            frontier: self.line.frontier,
+            last: self.line.last(),
+            frontier: self.line.frontier(),
             claims: self.claims,
         }
     }
@@ -130,13 +181,17 @@ impl Room {
             time: now,
             line_length: count(self.waiting.len()),
             sessions: self.sessions(now),
+            unknown: self.unknown.count(&self.limits, now),
+            latest_end: self.ends.last().map_or(Timestamp::ZERO, |(ends, _)| *ends),
             reserved: count(self.turns.values().filter(|turn| turn.reserved_until > now).count()),
             bucket: self.bucket,
             limits: self.limits.clone(),
             limits_version: self.limits_version,
             limits_by_operator: self.limits_source == LimitsSource::Operator,
             paused: self.paused,
+            began: self.began,
             hold_until: self.hold_until,
+            collect_until: self.collect_until,
         }
     }
 
@@ -146,7 +201,7 @@ impl Room {
         count(self.ends.len() - over)
     }
 
-    fn live_session(&self, visitor: VisitorId, now: Timestamp) -> Option<(Session, Place)> {
+    fn live_session(&self, visitor: VisitorId, now: Timestamp) -> Option<(Session, Option<Place>)> {
         let stay = self.stays.get(&visitor)?;
         let session = Session { id: SessionId::new(visitor, stay.started), ends: stay.ends };
         (stay.ends + LEEWAY > now).then_some((session, stay.place))
@@ -157,200 +212,23 @@ impl Room {
             limits: &self.limits,
             paused: self.paused,
             hold_until: self.hold_until,
-            sessions: self.sessions(now),
+            sessions: self.sessions(now) + self.unknown.count(&self.limits, now),
         }
-    }
-
-    pub(super) fn join(&mut self, visitor: VisitorId, terms: &Terms, now: Timestamp) -> Joined {
-        if let Some(place) = self.places.get(&visitor) {
-            return Joined::Placed { place: *place, joined: now };
-        }
-        if let Some((session, place)) = self.live_session(visitor, now) {
-            return Joined::Admitted { place, session };
-        }
-        if self.limits.closes_at.is_some_and(|closes| now >= closes) {
-            return Joined::Closed;
-        }
-        let mut bucket = self.bucket;
-        let straight = self.waiting.is_empty() && self.admission(now).admit(&mut bucket, now).is_ok();
-        if !straight && self.waiting.len() >= self.limits.max_line_length as usize {
-            return Joined::Full;
-        }
-        let sequence = self.line.last.plus(1);
-        let place = Place { epoch: self.line.epoch, sequence };
-        self.line.last = sequence;
-        self.log.note(Event::Joined(sequence));
-        if !straight {
-            self.waiting.insert(place, visitor);
-            self.places.insert(visitor, place);
-            return Joined::Placed { place, joined: now };
-        }
-        self.bucket = bucket;
-        self.line.frontier = sequence;
-        self.log.note(Event::Called(sequence));
-        Joined::Admitted { place, session: self.begin_session(visitor, place, terms, now) }
-    }
-
-    fn begin_session(&mut self, visitor: VisitorId, place: Place, terms: &Terms, now: Timestamp) -> Session {
-        let stay = Stay { started: now, ends: session_end(now, now, terms.session, terms.max_session), place };
-        if let Some(over) = self.stays.insert(visitor, stay) {
-            self.ends.remove(&(over.ends, visitor));
-        }
-        self.ends.insert((stay.ends, visitor));
-        self.claims += 1;
-        self.leave_line(visitor, place, PlaceState::Spent);
-        Session { id: SessionId::new(visitor, now), ends: stay.ends }
-    }
-
-    fn leave_line(&mut self, visitor: VisitorId, place: Place, state: PlaceState) {
-        self.waiting.remove(&place);
-        if self.places.get(&visitor) == Some(&place) {
-            self.places.remove(&visitor);
-        }
-        self.turns.remove(&place.sequence);
-        self.line.bits.set(place.sequence, state);
-        self.log.note(Event::Place(place.sequence, state));
-    }
-
-    pub(super) fn claim(&mut self, claim: Claim, terms: &Terms, now: Timestamp) -> Claimed {
-        let Claim { visitor, place, take } = claim;
-        if place.epoch != self.line.epoch || place.sequence > self.line.last {
-            return Claimed::Unknown;
-        }
-        match self.line.bits.state(place.sequence) {
-            PlaceState::Spent => {
-                return self
-                    .live_session(visitor, now)
-                    .map_or(Claimed::Ended, |(session, _)| Claimed::Admitted(session));
-            }
-            PlaceState::Gone => {
-                if let Some(settled) = self.come_back(visitor, place, now) {
-                    return settled;
-                }
-            }
-            PlaceState::Waiting => {}
-        }
-        if place.sequence > self.line.frontier {
-            return Claimed::NotCalled;
-        }
-        let mut bucket = self.bucket;
-        let verdict = self.admission(now).admit(&mut bucket, now);
-        if take && verdict.is_ok() {
-            self.bucket = bucket;
-            return Claimed::Admitted(self.begin_session(visitor, place, terms, now));
-        }
-        let missed = self.hear(place.sequence, verdict.is_ok(), terms, now);
-        match verdict {
-            Err(refusal) => Claimed::Refused(refusal),
-            Ok(()) if missed => {
-                self.leave_line(visitor, place, PlaceState::Gone);
-                Claimed::Missed
-            }
-            Ok(()) => Claimed::Offered,
-        }
-    }
-
-    /// A place that was gone is heard again: back into the line. One visitor has one place: whoever lost the token and
-    /// joined anew meanwhile keeps the session, else the earlier place. Answers what else there is to say.
-    fn come_back(&mut self, visitor: VisitorId, place: Place, now: Timestamp) -> Option<Claimed> {
-        if let Some((session, _)) = self.live_session(visitor, now) {
-            self.leave_line(visitor, place, PlaceState::Spent);
-            return Some(Claimed::Admitted(session));
-        }
-        match self.places.get(&visitor).copied() {
-            Some(earlier) if earlier < place => {
-                self.leave_line(visitor, place, PlaceState::Spent);
-                return Some(Claimed::Ended);
-            }
-            Some(later) => self.leave_line(visitor, later, PlaceState::Spent),
-            None => {}
-        }
-        self.line.bits.set(place.sequence, PlaceState::Waiting);
-        self.waiting.insert(place, visitor);
-        self.places.insert(visitor, place);
-        self.log.note(Event::Place(place.sequence, PlaceState::Waiting));
-        None
-    }
-
-    /// A called place was heard: its slot stays reserved, and the claim window runs while a slot is offered. Answers
-    /// whether the window is used up.
-    fn hear(&mut self, sequence: Sequence, offered: bool, terms: &Terms, now: Timestamp) -> bool {
-        let turn = self.turns.entry(sequence).or_insert(Turn {
-            reserved_until: now,
-            window_used: Duration::ZERO,
-            offered_at: None,
-        });
-        turn.reserved_until = turn.reserved_until.max(now + terms.heard_for);
-        if let Some(at) = turn.offered_at {
-            turn.window_used += now.since(at).min(terms.heard_for);
-        }
-        turn.offered_at = offered.then_some(now);
-        turn.window_used >= terms.claim_window
-    }
-
-    pub(super) fn renew(&mut self, renewal: Renewal, terms: &Terms, now: Timestamp) -> Renewed {
-        let Some((session, _)) = self.live_session(renewal.visitor, now) else { return Renewed::Ended };
-        let ends = session_end(session.id.started, now, renewal.span, terms.max_session).max(session.ends);
-        if let Some(stay) = self.stays.get_mut(&renewal.visitor) {
-            stay.ends = ends;
-        }
-        self.ends.remove(&(session.ends, renewal.visitor));
-        self.ends.insert((ends, renewal.visitor));
-        Renewed::Until(Session { ends, ..session })
-    }
-
-    pub(super) fn end(&mut self, ending: Ending, now: Timestamp) -> bool {
-        let Some((session, _)) = self.live_session(ending.visitor, now) else { return false };
-        self.stays.remove(&ending.visitor);
-        self.ends.remove(&(session.ends, ending.visitor));
-        let until = ending.until.max(session.ends);
-        self.ended.insert(ending.visitor, until);
-        self.log.note(Event::Ended(ending.visitor, until));
-        true
-    }
-
-    pub(super) fn depart(&mut self, departure: Departure) -> bool {
-        let Departure { visitor, place } = departure;
-        let known = place.epoch == self.line.epoch && place.sequence <= self.line.last;
-        if !known || self.line.bits.state(place.sequence) == PlaceState::Spent {
-            return false;
-        }
-        self.leave_line(visitor, place, PlaceState::Spent);
-        true
-    }
-
-    pub(super) fn call(&mut self, call: &Call, terms: &Terms, now: Timestamp) -> Called {
-        let fresh = call.from == self.line.frontier && call.limits_version == self.limits_version && !self.paused;
-        let Some(to) = call.called.last().copied().filter(|to| *to > self.line.frontier && *to <= self.line.last)
-        else {
-            return Called::Stale;
-        };
-        if !fresh {
-            return Called::Stale;
-        }
-        for sequence in &call.called {
-            if self.line.bits.state(*sequence) == PlaceState::Waiting {
-                let reserved_until = now + terms.heard_for;
-                self.turns.insert(*sequence, Turn { reserved_until, window_used: Duration::ZERO, offered_at: None });
-            }
-        }
-        self.line.frontier = to;
-        self.log.note(Event::Called(to));
-        Called::Moved
     }
 
     pub(super) fn sweep(&mut self, terms: &Terms, now: Timestamp) -> Swept {
-        let silent: Vec<Sequence> = self
+        let mut silent: Vec<Place> = self
             .turns
             .iter()
             .filter(|(_, turn)| turn.reserved_until + terms.retention <= now)
-            .map(|(sequence, _)| *sequence)
+            .map(|(place, _)| *place)
             .take(MAX_BATCH)
             .collect();
-        for sequence in &silent {
-            let place = Place { epoch: self.line.epoch, sequence: *sequence };
-            if let Some(visitor) = self.waiting.get(&place).copied() {
-                self.leave_line(visitor, place, PlaceState::Gone);
+        let (last, frontier) = (self.line.last(), self.line.frontier());
+        silent.extend(self.silence.find(&self.waiting, last, frontier, terms.retention, now));
+        for place in &silent {
+            if let Some(visitor) = self.waiting.get(place).copied() {
+                self.leave_line(visitor, *place, PlaceState::Gone);
             }
         }
         let expired: Vec<_> =
@@ -360,7 +238,12 @@ impl Room {
             self.stays.remove(visitor);
         }
         self.ended.retain(|_, until| *until + LEEWAY > now);
-        Swept { silent: count(silent.len()), expired: count(expired.len()) }
+        let settled = self.settle(now);
+        Swept { silent: count(silent.len()), expired: count(expired.len()), settled }
+    }
+
+    pub(super) fn hear(&mut self, heard: &Heard, now: Timestamp) {
+        self.silence.hear(heard, now);
     }
 
     pub(super) fn follow(&self, after: Option<Version>, now: Timestamp) -> Follow {
@@ -380,18 +263,23 @@ impl Room {
         };
         self.limits_source = source;
         if proposal.limits != self.limits {
-            // What was saved up to now was saved at the old rate; the new one keeps the fill.
-            self.bucket = self.bucket.refilled(self.limits.rate(), now);
-            self.limits = proposal.limits.clone();
-            self.bucket = self.bucket.refilled(self.limits.rate(), now);
+            self.limit(&proposal.limits, now);
             self.limits_version += 1;
             self.log.note(Event::Control);
         }
         true
     }
 
+    /// What was saved up to now was saved at the old rate; the new one keeps the fill.
+    fn limit(&mut self, limits: &Limits, now: Timestamp) {
+        self.bucket = self.bucket.refilled(self.limits.rate(), now);
+        self.limits = limits.clone();
+        self.bucket = self.bucket.refilled(self.limits.rate(), now);
+    }
+
     pub(super) fn pause(&mut self, paused: bool) {
         if self.paused != paused {
+            self.limits_version += 1;
             self.log.note(Event::Control);
         }
         self.paused = paused;

@@ -20,11 +20,23 @@ local function count_sessions()
   return sessions
 end
 
+-- Sessions that may live and are not known after a loss, as in `merge.rs`.
+local function unknown()
+  if room.unknown_until + LEEWAY <= room.now then return 0 end
+  local inside = 0
+  if room.unknown_out >= 0 then
+    inside = math.min(room.total, math.max(0, room.unknown_claims - room.unknown_out))
+  elseif room.unknown_all == 1 then
+    inside = room.total
+  end
+  return math.max(0, inside - room.unknown_known)
+end
+
 -- nil when one more may enter, else why not and for how long.
 local function refusal()
   local shut = door()
   if shut then return shut end
-  if count_sessions() >= room.total then return { 'cohort_full', 0 } end
+  if count_sessions() + unknown() >= room.total then return { 'cohort_full', 0 } end
   refill()
   if room.tokens < PARTS then return { 'rate_limited', math.ceil((PARTS - room.tokens) / room.rate) } end
   return nil
@@ -45,12 +57,32 @@ local function session_end(started, span, longest)
   return math.floor(math.min(room.now + span, started + longest) / 1000) * 1000
 end
 
-local function begin_session(visitor, sequence, span, longest)
+local function begin_session(visitor, score, span, longest)
   local ends = session_end(room.now, span, longest)
   redis.call('ZADD', key('active'), show(ends), visitor)
-  redis.call('HSET', key('sessions'), visitor, show(room.now) .. ':' .. score_of(sequence))
+  redis.call('HSET', key('sessions'), visitor, show(room.now) .. ':' .. show(score))
   sessions = count_sessions() + 1
   room.tokens = room.tokens - PARTS
   room.claims = room.claims + 1
   return ends
+end
+
+-- A session that was lost with data and that somebody vouches for is taken up again, unless its end was heard. The score of
+-- its place is 0 where it is not known.
+local function find_session(visitor, started, ends, score)
+  if ends + LEEWAY <= room.now or redis.call('ZSCORE', key('ended'), visitor) or live(visitor) then return end
+  redis.call('ZADD', key('active'), show(ends), visitor)
+  redis.call('HSET', key('sessions'), visitor, show(started) .. ':' .. show(score))
+  sessions = nil
+  if started <= room.began then
+    room.unknown_known = redis.call('HINCRBY', key('state'), 'unknown_known', 1)
+  end
+end
+
+local function remember_end(visitor, till)
+  redis.call('ZREM', key('active'), visitor)
+  redis.call('HDEL', key('sessions'), visitor)
+  redis.call('ZADD', key('ended'), show(till), visitor)
+  sessions = nil
+  note('e', visitor .. show(till))
 end

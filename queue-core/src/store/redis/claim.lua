@@ -1,11 +1,11 @@
 -- Swaps called places for sessions, in the order asked.
--- ARGV[9..12] session, longest session, heard-for and claim window in ms; then triples: visitor, place, take (1 or 0).
-local span, longest = tonumber(ARGV[9]), tonumber(ARGV[10])
-local heard_for, window = tonumber(ARGV[11]), tonumber(ARGV[12])
+-- ARGV[10..13] session, longest session, heard-for and claim window in ms; then triples: visitor, place, take (1 or 0).
+local span, longest = tonumber(ARGV[10]), tonumber(ARGV[11])
+local heard_for, window = tonumber(ARGV[12]), tonumber(ARGV[13])
 
 -- A called place was heard: its slot stays reserved, and the claim window runs while a slot is offered.
-local function hear(sequence, offered)
-  local member = show(sequence)
+local function hear(score, offered)
+  local member = show(score)
   redis.call('ZADD', key('called'), 'GT', show(room.now + heard_for), member)
   local used, offered_at = 0, 0
   local row = redis.call('HGET', key('window'), member)
@@ -20,57 +20,51 @@ end
 
 -- A place that was gone is heard again: back into the line. One visitor has one place: whoever lost the token and joined
 -- anew meanwhile keeps the session, else the earlier place. Answers what else there is to say.
-local function come_back(visitor, score, sequence)
+local function come_back(visitor, score)
   local session = live(visitor)
   if session then
-    leave_line(sequence, 'spent')
+    leave_line(score, 'spent')
     return { 'admitted', session.started, session.ends }
   end
-  local other = tonumber(redis.call('ZSCORE', key('line'), visitor) or 0)
+  local other = tonumber(redis.call('ZSCORE', LINE, visitor) or 0)
   if other > 0 and other < score then
-    leave_line(sequence, 'spent')
+    leave_line(score, 'spent')
     return { 'ended' }
   end
-  if other > 0 then
-    local _, later = split(other)
-    leave_line(later, 'spent')
-  end
-  set('gone', sequence, 0)
-  redis.call('ZADD', key('line'), show(score), visitor)
-  note('w', show(sequence))
+  if other > 0 then leave_line(other, 'spent') end
+  put_back(visitor, score)
   return nil
 end
 
 local function claim(visitor, score, take)
-  local epoch, sequence = split(score)
-  if epoch ~= room.epoch or sequence > room.last then return { 'unknown' } end
-  if is_set('spent', sequence) then
+  if not is_known(score) then return { 'unknown' } end
+  if is_set('spent', score) then
     local session = live(visitor)
     if session then return { 'admitted', session.started, session.ends } end
     return { 'ended' }
   end
-  if is_set('gone', sequence) then
-    local settled = come_back(visitor, score, sequence)
+  if is_set('gone', score) then
+    local settled = come_back(visitor, score)
     if settled then return settled end
   end
-  if sequence > room.frontier then return { 'not_called' } end
+  if score > room.frontier then return { 'not_called' } end
   local why = refusal()
   if take and not why then
-    local ends = begin_session(visitor, sequence, span, longest)
-    leave_line(sequence, 'spent')
+    local ends = begin_session(visitor, score, span, longest)
+    leave_line(score, 'spent')
     return { 'admitted', room.now, ends }
   end
-  local missed = hear(sequence, not why)
+  local missed = hear(score, not why)
   if why then return { 'refused', why[1], why[2] } end
   if missed then
-    leave_line(sequence, 'gone')
+    leave_line(score, 'gone')
     return { 'missed' }
   end
   return { 'offered' }
 end
 
 local answers = {}
-for i = 13, #ARGV, 3 do
+for i = 14, #ARGV, 3 do
   answers[#answers + 1] = claim(ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2] == '1')
 end
 return finish(answers)

@@ -1,19 +1,14 @@
--- A room's state comes into being, unless the caller has seen it before: then it was lost, and nobody may begin anew unasked.
--- KEYS[1] the room; ARGV as in prelude.lua, then the limits (limits.lua) and: epoch.
-do
-  local state = KEYS[1] .. ':state'
-  if tonumber(ARGV[1]) == 0 and redis.call('EXISTS', state) == 0 then
-    local host = tonumber(ARGV[8])
-    if not host then
-      local time = redis.call('TIME')
-      host = time[1] * 1000 + math.floor(time[2] / 1000)
-    end
-    host = string.format('%.0f', host)
-    redis.call('HSET', state, 'epoch', ARGV[18], 'version', 0, 'last', 0, 'frontier', 0, 'claims', 0,
-      'now', host, 'spare', 0, 'host', host, 'tokens', string.format('%.0f', ARGV[11] * 60000), 'tokens_at', host,
-      'total', ARGV[9], 'rate', ARGV[10], 'burst', ARGV[11], 'max_line', ARGV[12],
-      'queue_all', ARGV[13], 'opens', ARGV[14], 'closes', ARGV[15],
-      'limits_version', 1, 'operator', ARGV[16] == 'operator' and 1 or 0, 'source_at', ARGV[17],
-      'paused', 0, 'hold_until', 0)
-  end
+-- A room's state comes into being at a first start. Whoever has seen the room does not begin it anew: then it was lost.
+-- ARGV from 10: the limits (limits.lua); [19] the life.
+if tonumber(ARGV[1]) == 0 and not room then
+  local host = show(host_time())
+  redis.call('HSET', key('state'), 'life', ARGV[19], 'epoch', show(math.floor(ARGV[19] / SEQUENCES)), 'version', 0,
+    'last', ARGV[19], 'frontier', 0, 'claims', 0, 'now', host, 'spare', 0, 'host', host,
+    'tokens', show(ARGV[12] * PARTS), 'tokens_at', host,
+    'total', ARGV[10], 'rate', ARGV[11], 'burst', ARGV[12], 'max_line', ARGV[13],
+    'queue_all', ARGV[14], 'opens', ARGV[15], 'closes', ARGV[16],
+    'limits_version', 1, 'operator', ARGV[17] == 'operator' and 1 or 0, 'source_at', ARGV[18],
+    'paused', 0, 'began', host, 'hold_until', 0, 'collect_until', 0, 'unknown_claims', 0, 'unknown_out', -1,
+    'unknown_all', 0, 'unknown_until', 0, 'unknown_known', 0, 'past', '', 'server', ARGV[9])
+  room = load()
 end

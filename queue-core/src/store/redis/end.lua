@@ -1,16 +1,11 @@
 -- Ends sessions before their time and remembers them until their tickets have expired.
--- ARGV from 9: pairs: visitor, latest expiry of its tickets in ms.
+-- ARGV from 10: triples: visitor, start and end in ms as the ticket says.
 local answers = {}
-for i = 9, #ARGV, 2 do
-  local visitor = ARGV[i]
+for i = 10, #ARGV, 3 do
+  local visitor, told = ARGV[i], tonumber(ARGV[i + 2])
+  find_session(visitor, tonumber(ARGV[i + 1]), told, 0)
   local session = live(visitor)
-  if session then
-    local till = math.max(session.ends, tonumber(ARGV[i + 1]))
-    redis.call('ZREM', key('active'), visitor)
-    redis.call('HDEL', key('sessions'), visitor)
-    redis.call('ZADD', key('ended'), show(till), visitor)
-    note('e', visitor .. show(till))
-  end
+  if session then remember_end(visitor, math.max(session.ends, told)) end
   answers[#answers + 1] = session and 1 or 0
 end
 return finish(answers)

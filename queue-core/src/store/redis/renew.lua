@@ -1,12 +1,13 @@
 -- Prolongs sessions, never beyond the longest and never backwards.
--- ARGV[9] longest session in ms; then pairs: visitor, span in ms.
-local longest = tonumber(ARGV[9])
+-- ARGV[10] longest session in ms; then fours: visitor, start and end in ms as the ticket says, span in ms.
+local longest = tonumber(ARGV[10])
 local answers = {}
-for i = 10, #ARGV, 2 do
+for i = 11, #ARGV, 4 do
   local visitor = ARGV[i]
+  find_session(visitor, tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), 0)
   local session = live(visitor)
   if session then
-    local ends = math.max(session.ends, session_end(session.started, tonumber(ARGV[i + 1]), longest))
+    local ends = math.max(session.ends, session_end(session.started, tonumber(ARGV[i + 3]), longest))
     redis.call('ZADD', key('active'), show(ends), visitor)
     answers[#answers + 1] = { 'until', session.started, ends }
   else

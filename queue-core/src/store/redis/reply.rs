@@ -9,14 +9,13 @@ use crate::admission::Refusal;
 use crate::bits::PlaceState;
 use crate::bucket::Bucket;
 use crate::high_water::HighWater;
-use crate::line::EpochLine;
+use crate::line::Line;
 use crate::store::{
-    Change, Claimed, Event, Follow, Joined, News, Renewed, Session, Snapshot, Stamped, StoreError, Summary, Swept,
+    Arrival, Change, Claimed, Event, Follow, Joined, Merged, Moment, News, Renewed, Session, Snapshot, Stamped,
+    StoreError, Summary, Swept,
 };
-use crate::{Epoch, Limits, Place, Sequence, SessionId, Timestamp, VisitorId};
-
-/// Places per bitmap key.
-const CHUNK_PLACES: u32 = 1 << 20;
+use crate::stretch::Stretch;
+use crate::{Life, Limits, Place, SessionId, Timestamp, VisitorId};
 
 /// The envelope of every step.
 pub(super) fn stamped<T>(value: &Value, read: fn(&Value) -> Option<T>) -> Result<Stamped<T>, StoreError> {
@@ -24,27 +23,34 @@ pub(super) fn stamped<T>(value: &Value, read: fn(&Value) -> Option<T>) -> Result
     let parts = list(value).ok_or_else(unreadable)?;
     match parts.first().and_then(text).ok_or_else(unreadable)? {
         "absent" => Err(StoreError::Absent),
-        "late" => Err(StoreError::Late(parts.get(1).and_then(instant).ok_or_else(unreadable)?)),
+        "late" => Err(StoreError::Late(moment(&parts[1..]).ok_or_else(unreadable)?)),
         "behind" => Err(StoreError::Behind(parts.get(1).and_then(mark).ok_or_else(unreadable)?.0)),
+        "unmerged" => Err(StoreError::Unmerged(parts.get(1).and_then(mark).ok_or_else(unreadable)?.0)),
+        "moved" => Err(StoreError::Moved(parts.get(1).and_then(mark).ok_or_else(unreadable)?.0)),
         "ok" => {
-            let (mark, time) = parts.get(1).and_then(mark).ok_or_else(unreadable)?;
+            let (mark, Moment { time, host }) = parts.get(1).and_then(mark).ok_or_else(unreadable)?;
             let value = parts.get(2).and_then(read).ok_or_else(unreadable)?;
-            Ok(Stamped { mark, time, value })
+            Ok(Stamped { mark, time, host, value })
         }
         _ => Err(unreadable()),
     }
 }
 
-fn mark(value: &Value) -> Option<(HighWater, Timestamp)> {
-    let [epoch, version, last, frontier, claims, now] = list(value)? else { return None };
+fn mark(value: &Value) -> Option<(HighWater, Moment)> {
+    let [life, version, last, frontier, claims, moment @ ..] = list(value)? else { return None };
     let mark = HighWater {
-        epoch: Epoch::new(u32::try_from(integer(epoch)?).ok()?)?,
+        life: self::life(life)?,
         version: integer(version)?,
-        last: sequence(last)?,
-        frontier: sequence(frontier)?,
+        last: place_mark(last)?,
+        frontier: place_mark(frontier)?,
         claims: integer(claims)?,
     };
-    Some((mark, instant(now)?))
+    Some((mark, self::moment(moment)?))
+}
+
+fn moment(values: &[Value]) -> Option<Moment> {
+    let [time, host] = values else { return None };
+    Some(Moment { time: instant(time)?, host: instant(host)? })
 }
 
 /// A batch's answers, still to be read each with its question.
@@ -58,7 +64,7 @@ pub(super) fn each<Q, A>(
     questions: &[Q],
     read: impl Fn(&[Value], &Q, Timestamp) -> Option<A>,
 ) -> Result<Stamped<Vec<A>>, StoreError> {
-    let Stamped { mark, time, value: rows } = answer;
+    let Stamped { mark, time, host, value: rows } = answer;
     let read_all = || {
         if rows.len() != questions.len() {
             return None;
@@ -66,15 +72,26 @@ pub(super) fn each<Q, A>(
         rows.iter().zip(questions).map(|(row, question)| read(list(row)?, question, time)).collect()
     };
     let value = read_all().ok_or_else(|| StoreError::Script("a batch's answer that cannot be read".to_owned()))?;
-    Ok(Stamped { mark, time, value })
+    Ok(Stamped { mark, time, host, value })
 }
 
-pub(super) fn joined(row: &[Value], visitor: VisitorId, time: Timestamp) -> Option<Joined> {
+pub(super) fn merged(value: &Value) -> Option<Merged> {
+    Some(match text(value)? {
+        "began" => Merged::Began,
+        "resumed" => Merged::Resumed,
+        "added" => Merged::Added,
+        _ => return None,
+    })
+}
+
+pub(super) fn joined(row: &[Value], arrival: Arrival, time: Timestamp) -> Option<Joined> {
+    let since = arrival.since.map_or(time, |since| Timestamp::from_millis(since.as_millis()).min(time));
     Some(match (text(row.first()?)?, &row[1..]) {
-        ("placed", [place]) => Joined::Placed { place: self::place(place)?, joined: time },
+        ("placed", [place]) => Joined::Placed { place: self::place(place)?, joined: since },
         ("admitted", [place, started, ends]) => {
-            Joined::Admitted { place: self::place(place)?, session: session(visitor, started, ends)? }
+            Joined::Admitted { place: self::place(place)?, session: session(arrival.visitor, started, ends)? }
         }
+        ("collected", [since]) => Joined::Collected { since: instant(since)? },
         ("full", []) => Joined::Full,
         ("closed", []) => Joined::Closed,
         _ => return None,
@@ -122,8 +139,8 @@ pub(super) fn flags(value: &Value) -> Option<Vec<bool>> {
 }
 
 pub(super) fn swept(value: &Value) -> Option<Swept> {
-    let [silent, expired] = list(value)? else { return None };
-    Some(Swept { silent: small(silent)?, expired: small(expired)? })
+    let [silent, expired, settled] = list(value)? else { return None };
+    Some(Swept { silent: small(silent)?, expired: small(expired)?, settled: small(settled)? })
 }
 
 /// A summary without the envelope's part.
@@ -139,6 +156,8 @@ pub(super) fn raw_summary(value: &Value) -> Option<RawSummary> {
     let [
         line_length,
         sessions,
+        unknown,
+        latest_end,
         reserved,
         tokens,
         tokens_at,
@@ -152,7 +171,9 @@ pub(super) fn raw_summary(value: &Value) -> Option<RawSummary> {
         limits_version,
         operator,
         paused,
+        began,
         hold_until,
+        collect_until,
     ] = list(value)?
     else {
         return None;
@@ -172,13 +193,17 @@ pub(super) fn raw_summary(value: &Value) -> Option<RawSummary> {
         time: Timestamp::ZERO,
         line_length: small(line_length)?,
         sessions: small(sessions)?,
+        unknown: small(unknown)?,
+        latest_end: instant(latest_end)?,
         reserved: small(reserved)?,
         bucket: Bucket::from_parts(integer(tokens)?, instant(tokens_at)?),
         limits,
         limits_version: integer(limits_version)?,
         limits_by_operator: flag(operator)?,
         paused: flag(paused)?,
+        began: instant(began)?,
         hold_until: instant(hold_until)?,
+        collect_until: instant(collect_until)?,
     }))
 }
 
@@ -189,13 +214,9 @@ pub(super) fn follow(value: &Value, mark: HighWater, time: Timestamp) -> Option<
         [kind, entries] if integer(kind)? == 1 => {
             News::Changes(list(entries)?.iter().map(change).collect::<Option<_>>()?)
         }
-        [kind, gone, spent, ended] if integer(kind)? == 0 => {
-            let mut line = EpochLine::new(mark.epoch);
-            line.last = mark.last;
-            line.frontier = mark.frontier;
-            for (chunk, (gone, spent)) in (0_u32..).zip(list(gone)?.iter().zip(list(spent)?)) {
-                line.bits.load(chunk.checked_mul(CHUNK_PLACES)?.checked_add(1)?, bytes(gone)?, bytes(spent)?);
-            }
+        [kind, lives, ended] if integer(kind)? == 0 => {
+            let stretches = list(lives)?.iter().map(stretch).collect::<Option<_>>()?;
+            let line = Line::of(stretches, mark.frontier)?;
             let ended = list(ended)?
                 .chunks_exact(2)
                 .map(|pair| Some((VisitorId::from_slice(bytes(&pair[0])?)?, instant(&pair[1])?)))
@@ -207,6 +228,16 @@ pub(super) fn follow(value: &Value, mark: HighWater, time: Timestamp) -> Option<
     Some(Follow { summary, news })
 }
 
+/// One life's places: start, last, bitmaps of the gone and of the spent, chunk by chunk.
+fn stretch(value: &Value) -> Option<Stretch> {
+    let [start, last, gone, spent] = list(value)? else { return None };
+    let mut stretch = Stretch::up_to(life(start)?, place_mark(last)?);
+    for (chunk, (gone, spent)) in stretch.chunks().zip(list(gone)?.iter().zip(list(spent)?)) {
+        stretch.load(chunk, bytes(gone)?, bytes(spent)?);
+    }
+    Some(stretch)
+}
+
 fn change(entry: &Value) -> Option<Change> {
     let [id, fields] = list(entry)? else { return None };
     let version = text(id)?.split_once('-')?.0.parse().ok()?;
@@ -216,17 +247,18 @@ fn change(entry: &Value) -> Option<Change> {
 
 fn event(letter: &Value, value: &Value) -> Option<Event> {
     Some(match text(letter)? {
-        "l" => Event::Joined(sequence(value)?),
-        "f" => Event::Called(sequence(value)?),
-        "s" => Event::Place(sequence(value)?, PlaceState::Spent),
-        "g" => Event::Place(sequence(value)?, PlaceState::Gone),
-        "w" => Event::Place(sequence(value)?, PlaceState::Waiting),
+        "l" => Event::Joined(place(value)?),
+        "f" => Event::Called(place(value)?),
+        "s" => Event::Place(place(value)?, PlaceState::Spent),
+        "g" => Event::Place(place(value)?, PlaceState::Gone),
+        "w" => Event::Place(place(value)?, PlaceState::Waiting),
         "e" => {
             let (visitor, until) = bytes(value)?.split_at_checked(16)?;
             let until = std::str::from_utf8(until).ok()?.parse().ok()?;
             Event::Ended(VisitorId::from_slice(visitor)?, Timestamp::from_millis(until))
         }
         "c" => Event::Control,
+        "r" => Event::Recast,
         _ => return None,
     })
 }
@@ -239,8 +271,12 @@ fn place(value: &Value) -> Option<Place> {
     Place::from_score(integer(value)?)
 }
 
-fn sequence(value: &Value) -> Option<Sequence> {
-    Sequence::new(small(value)?)
+fn place_mark(value: &Value) -> Option<Place> {
+    Place::mark_from_score(integer(value)?)
+}
+
+fn life(value: &Value) -> Option<Life> {
+    Life::at(place_mark(value)?)
 }
 
 fn instant(value: &Value) -> Option<Timestamp> {

@@ -1,7 +1,8 @@
 -- The room without its line; the order is read by `reply.rs`.
 local function summary()
-  return { redis.call('ZCARD', key('line')), count_sessions(),
-    redis.call('ZCOUNT', key('called'), '(' .. show(room.now), '+inf'), room.tokens, room.tokens_at,
+  local latest = redis.call('ZRANGE', key('active'), -1, -1, 'WITHSCORES')
+  return { redis.call('ZCARD', LINE), count_sessions(), unknown(), latest[2] or 0,
+    redis.call('ZCOUNT', CALLED, '(' .. show(room.now), '+inf'), room.tokens, room.tokens_at,
     room.total, room.rate, room.burst, room.max_line, room.queue_all, room.opens, room.closes,
-    room.limits_version, room.operator, room.paused, room.hold_until }
+    room.limits_version, room.operator, room.paused, room.began, room.hold_until, room.collect_until }
 end

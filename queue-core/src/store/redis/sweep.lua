@@ -1,13 +1,30 @@
--- Removes what time has ended, a bounded number a call: called places silent for the retention, expired sessions, and
--- ended sessions whose tickets have expired.
--- ARGV[9] retention in ms, [10] the bound.
-local retention, bound = tonumber(ARGV[9]), tonumber(ARGV[10])
-local silent = redis.call('ZRANGEBYSCORE', key('called'), '-inf', show(room.now - retention), 'LIMIT', 0, bound)
-for _, member in ipairs(silent) do leave_line(tonumber(member), 'gone') end
+-- Removes what time has ended, a bounded number a call: places silent for the retention, expired sessions, ended sessions whose
+-- tickets have expired; and gives places to those who were collected.
+-- ARGV[10] retention in ms, [11] the bound, [12] the periods of silence.
+local retention, bound, silence = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local called = redis.call('ZRANGEBYSCORE', CALLED, '-inf', show(room.now - retention), 'LIMIT', 0, bound)
+local silent = silent_places(retention, silence, bound)
+for _, member in ipairs(called) do leave_line(tonumber(member), 'gone') end
+for _, score in ipairs(silent) do leave_line(score, 'gone') end
+
 local expired = redis.call('ZRANGEBYSCORE', key('active'), '-inf', show(room.now - LEEWAY), 'LIMIT', 0, bound)
 if #expired > 0 then
   redis.call('ZREM', key('active'), unpack(expired))
   redis.call('HDEL', key('sessions'), unpack(expired))
 end
 redis.call('ZREMRANGEBYSCORE', key('ended'), '-inf', show(room.now - LEEWAY))
-return finish({ #silent, #expired })
+
+local settled = {}
+if room.collect_until > 0 and room.now >= room.collect_until then
+  settled = redis.call('ZRANGE', key('collected'), 0, bound - 1)
+  for _, visitor in ipairs(settled) do
+    if not redis.call('ZSCORE', LINE, visitor) and not live(visitor) then
+      room.last = room.last + 1
+      redis.call('ZADD', LINE, show(room.last), visitor)
+      note_latest('l', show(room.last))
+    end
+  end
+  if #settled > 0 then redis.call('ZREM', key('collected'), unpack(settled)) end
+  if redis.call('ZCARD', key('collected')) == 0 then redis.call('HSET', key('state'), 'collect_until', 0) end
+end
+return finish({ #called + #silent, #expired, #settled })

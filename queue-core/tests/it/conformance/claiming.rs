@@ -9,7 +9,7 @@ use queue_core::{Epoch, Limits, Place, Sequence};
 use super::joining::shut;
 use crate::support::clock::TestClock;
 use crate::support::world::World;
-use crate::support::{limits, visitor};
+use crate::support::{limits, ticket, visitor};
 
 /// A room in which visitors 1 to `count` stand called in a line, and the limits are the usual ones.
 pub(super) async fn called(w: &mut World, count: u32) -> Vec<Place> {
@@ -43,7 +43,7 @@ pub(super) async fn a_claim_is_answered_once_and_for_all(mut w: World) {
     assert_eq!(w.look(visitor(1), place).await, Claimed::Admitted(session));
     let summary = w.summary().await;
     assert_eq!((summary.sessions, summary.mark.claims, summary.line_length), (1, 1, 0));
-    assert!(w.end(Ending { visitor: visitor(1), until: session.ends }).await);
+    assert!(w.end(Ending { session: ticket(visitor(1), session.ends) }).await);
     assert_eq!(w.claim(visitor(1), place).await, Claimed::Ended);
     assert!(!w.depart(visitor(1), place).await);
 }

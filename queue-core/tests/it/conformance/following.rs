@@ -9,7 +9,7 @@ use queue_core::{Limits, Place, Sequence};
 
 use super::joining::shut;
 use crate::support::world::World;
-use crate::support::{limits, visitor};
+use crate::support::{limits, ticket, visitor};
 
 /// Change by change or everything at once: the same memory.
 pub(super) async fn changes_lead_to_the_whole(mut w: World) {
@@ -20,7 +20,7 @@ pub(super) async fn changes_lead_to_the_whole(mut w: World) {
         Joined::Placed { place, .. } | Joined::Admitted { place, .. } => place,
         other => panic!("{other:?}"),
     };
-    w.end(Ending { visitor: visitor(1), until: w.clock.now() + Duration::from_secs(60) }).await;
+    w.end(Ending { session: ticket(visitor(1), w.clock.now() + Duration::from_secs(60)) }).await;
     w.depart(visitor(6), place(6)).await;
     w.call_up_to(5).await;
     w.claim(visitor(4), place(4)).await;
@@ -37,13 +37,13 @@ pub(super) async fn changes_lead_to_the_whole(mut w: World) {
     mirror.take(follow).unwrap();
     let whole = w.whole().await;
     assert_eq!(mirror.summary, whole.summary);
-    assert_eq!((mirror.line.last, mirror.line.frontier), (whole.line.last, whole.line.frontier));
+    assert_eq!((mirror.line.last(), mirror.line.frontier()), (whole.line.last(), whole.line.frontier()));
     assert_eq!(mirror.ended, whole.ended);
     for n in 1..=9 {
         assert_eq!(mirror.line.standing(place(n)), whole.line.standing(place(n)), "place {n}");
     }
     assert_eq!(mirror.summary.line_length, mirror.line.waiting());
-    assert_eq!(mirror.line.bits.state(place(6).sequence), PlaceState::Spent);
+    assert_eq!(mirror.line.state(place(6)), Some(PlaceState::Spent));
 }
 
 /// N9: who missed more than the log keeps reads everything anew; a memory never skips a change.
@@ -58,7 +58,7 @@ pub(super) async fn a_gap_is_answered_with_the_whole(mut w: World) {
     assert!(matches!(follow.news, News::Whole(_)));
     let mut mirror = mirror;
     mirror.take(follow).unwrap();
-    assert_eq!(mirror.line.last.get(), 1_300);
+    assert_eq!(mirror.line.last().sequence.get(), 1_300);
     let recent = mirror.version() - 1_000;
     let follow = w.call(|store, room, caller, _| store.follow(room, caller, Some(recent))).await.unwrap();
     assert!(matches!(follow.news, News::Changes(changes) if changes.len() == 1_000));
@@ -104,7 +104,6 @@ pub(super) async fn a_place_beyond_the_first_chunk(mut w: World) {
         let unknown = Place { sequence: Sequence::new(BORDER + 3).unwrap(), ..places[0] };
         assert_eq!(memory.line.standing(unknown), Standing::Unknown);
     }
-    let after_border = Sequence::new(before_border + 1);
-    let next = whole.line.bits.nth_waiting_after(after_border.unwrap(), 1, whole.line.last);
-    assert_eq!(next, Sequence::new(BORDER + 2));
+    let next = whole.line.nth_waiting_after(crate::support::place(before_border + 1), 1);
+    assert_eq!(next, Some(crate::support::place(BORDER + 2)));
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use queue_core::store::{Called, Joined, LimitsSource};
-use queue_core::{Limits, Sequence};
+use queue_core::{Limits, Place};
 
 use crate::support::clock::TestClock;
 use crate::support::world::{EPOCH, World};
-use crate::support::{limits, visitor};
+use crate::support::{limits, ticket, visitor};
 
 /// Limits under which nobody enters, so that everybody has a place.
 pub(super) fn shut() -> Limits {
@@ -28,7 +28,10 @@ pub(super) async fn places_are_dense_and_in_order(mut w: World) {
     }
     let mirror = w.whole().await;
     assert_eq!(mirror.summary.line_length, 53);
-    assert_eq!((mirror.line.last.get(), mirror.line.waiting(), mirror.line.frontier), (53, 53, Sequence::NONE));
+    assert_eq!(
+        (mirror.line.last().sequence.get(), mirror.line.waiting(), mirror.line.frontier()),
+        (53, 53, Place::NOTHING)
+    );
 }
 
 /// N2: a repeated join, after a lost answer, finds the same place and changes nothing.
@@ -67,7 +70,10 @@ pub(super) async fn an_empty_line_with_room_lets_straight_in(mut w: World) {
     assert_eq!(w.straight(visitor(1)).await, session);
     let mirror = w.whole().await;
     assert_eq!((mirror.summary.sessions, mirror.summary.mark.claims), (1, 1));
-    assert_eq!((mirror.line.last.get(), mirror.line.frontier.get(), mirror.line.waiting()), (1, 1, 0));
+    assert_eq!(
+        (mirror.line.last().sequence.get(), mirror.line.frontier().sequence.get(), mirror.line.waiting()),
+        (1, 1, 0)
+    );
 }
 
 /// Straight entry obeys the cohort (N6) and the rate (N7) like any other.
@@ -155,7 +161,7 @@ pub(super) async fn binary_ids_survive(mut w: World) {
     for (id, joined) in ids.into_iter().zip(answers) {
         let Joined::Admitted { session, .. } = joined else { panic!("{joined:?}") };
         let until = session.ends;
-        assert!(w.end(queue_core::store::Ending { visitor: id, until }).await);
+        assert!(w.end(queue_core::store::Ending { session: ticket(id, until) }).await);
         assert_eq!(session.id.visitor, id);
     }
     assert_eq!(w.whole().await.ended.len(), 256);

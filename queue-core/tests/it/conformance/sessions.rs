@@ -7,7 +7,7 @@ use queue_core::store::{Claimed, Ending, Joined, LEEWAY, Renewed, Swept};
 
 use super::claiming::called;
 use crate::support::world::World;
-use crate::support::{limits, visitor};
+use crate::support::{limits, ticket, visitor};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -53,7 +53,7 @@ pub(super) async fn an_ended_session_frees_its_slot_at_once(mut w: World) {
     let place = w.place(visitor(2)).await;
     w.call_up_to(2).await;
     assert!(!matches!(w.claim(visitor(2), place).await, Claimed::Admitted(_)));
-    let ending = Ending { visitor: visitor(1), until: session.ends };
+    let ending = Ending { session: ticket(visitor(1), session.ends) };
     assert!(w.end(ending).await);
     assert!(!w.end(ending).await, "only once");
     assert_eq!(w.renew(visitor(1), SECOND).await, Renewed::Ended);
@@ -66,7 +66,7 @@ pub(super) async fn ending_reaches_followers_and_is_forgotten_in_time(mut w: Wor
     let mut mirror = w.whole().await;
     let session = w.straight(visitor(1)).await;
     let until = session.ends + 30 * SECOND;
-    w.end(Ending { visitor: visitor(1), until }).await;
+    w.end(Ending { session: ticket(visitor(1), until) }).await;
     let after = mirror.version();
     let follow = w.call(|store, room, caller, _| store.follow(room, caller, Some(after))).await.unwrap();
     mirror.take(follow).unwrap();
@@ -94,7 +94,7 @@ pub(super) async fn expired_sessions_are_swept(mut w: World) {
     w.pass(MS);
     assert_eq!(w.summary().await.sessions, 0);
     for expired in [500, 200, 0] {
-        assert_eq!(w.sweep().await, Swept { silent: 0, expired });
+        assert_eq!(w.sweep().await, Swept { silent: 0, expired, settled: 0 });
     }
 }
 

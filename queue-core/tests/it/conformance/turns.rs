@@ -5,12 +5,12 @@ use std::time::Duration;
 use queue_core::admission::Refusal;
 use queue_core::line::Standing;
 use queue_core::store::{Call, Called, Claimed, LimitsSource, Swept};
-use queue_core::{Limits, Sequence};
+use queue_core::{Limits, Place};
 
 use super::claiming::{called, called_under};
 use super::joining::shut;
 use crate::support::world::World;
-use crate::support::{crowds, limits, visitor};
+use crate::support::{crowds, limits, place, visitor};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -18,10 +18,10 @@ const MS: Duration = Duration::from_millis(1);
 pub(super) async fn a_silent_called_place_leaves_and_comes_back(mut w: World) {
     let places = called(&mut w, 2).await;
     w.pass(w.terms.heard_for + w.terms.retention - MS);
-    assert_eq!(w.sweep().await, Swept { silent: 0, expired: 0 });
+    assert_eq!(w.sweep().await, Swept { silent: 0, expired: 0, settled: 0 });
     w.look(visitor(2), places[1]).await;
     w.pass(MS);
-    assert_eq!(w.sweep().await, Swept { silent: 1, expired: 0 });
+    assert_eq!(w.sweep().await, Swept { silent: 1, expired: 0, settled: 0 });
     let mirror = w.whole().await;
     assert_eq!(mirror.line.standing(places[0]), Standing::Gone { called: true });
     assert_eq!((mirror.summary.line_length, mirror.line.waiting()), (1, 1));
@@ -100,13 +100,12 @@ pub(super) async fn stale_decisions_change_nothing(mut w: World) {
     for n in 1..=5 {
         w.place(visitor(n)).await;
     }
-    let seq = |n| Sequence::new(n).unwrap();
-    let fresh = Call { from: Sequence::NONE, limits_version: 1, called: vec![seq(1), seq(2)] };
+    let fresh = Call { from: Place::NOTHING, limits_version: 1, called: vec![place(1), place(2)] };
     let unlike = [
-        Call { from: seq(1), ..fresh.clone() },
+        Call { from: place(1), ..fresh.clone() },
         Call { limits_version: 2, ..fresh.clone() },
         Call { called: Vec::new(), ..fresh.clone() },
-        Call { called: vec![seq(6)], ..fresh.clone() },
+        Call { called: vec![place(6)], ..fresh.clone() },
     ];
     for call in unlike {
         let answer = w.call(|store, room, caller, terms| store.call(room, caller, terms, call.clone())).await;
@@ -125,11 +124,10 @@ pub(super) async fn the_frontier_never_moves_back(mut w: World) {
     called(&mut w, 5).await;
     let limits_version = w.summary().await.limits_version;
     for to in [4, 5] {
-        let from = Sequence::new(5).unwrap();
-        let call = Call { from, limits_version, called: vec![Sequence::new(to).unwrap()] };
+        let call = Call { from: place(5), limits_version, called: vec![place(to)] };
         let answer = w.call(|store, room, caller, terms| store.call(room, caller, terms, call)).await;
         assert_eq!(answer, Ok(Called::Stale));
-        assert_eq!(w.whole().await.line.frontier.get(), 5);
+        assert_eq!(w.whole().await.line.frontier(), place(5));
     }
 }
 

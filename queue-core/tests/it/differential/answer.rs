@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use queue_core::bits::PlaceState;
-use queue_core::store::{Called, Change, Claimed, Event, Follow, Joined, Mirror, News, Renewed, Summary, Swept};
-use queue_core::{Epoch, Sequence, Timestamp, VisitorId};
+use queue_core::store::{
+    Called, Change, Claimed, Event, Follow, Joined, Merged, Mirror, News, Renewed, Summary, Swept,
+};
+use queue_core::stretch::Stretch;
+use queue_core::{Life, Place, Timestamp, VisitorId};
 
 /// What a step answered.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Answer {
     Summary(Box<Summary>),
+    Merged(Merged),
     Joined(Vec<Joined>),
     Claimed(Vec<Claimed>),
     Renewed(Vec<Renewed>),
@@ -31,13 +35,23 @@ pub(super) struct Room {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Told {
     Changes(Vec<Change>),
-    Whole {
-        epoch: Epoch,
-        last: Sequence,
-        frontier: Sequence,
-        states: Vec<PlaceState>,
-        ended: BTreeMap<VisitorId, Timestamp>,
-    },
+    Whole { frontier: Place, lives: Vec<LifeTold>, ended: BTreeMap<VisitorId, Timestamp> },
+}
+
+/// What one life gave, and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LifeTold {
+    pub(super) life: Life,
+    pub(super) last: Place,
+    pub(super) states: Vec<PlaceState>,
+}
+
+impl LifeTold {
+    fn of(stretch: &Stretch) -> Self {
+        let places = (1..=stretch.given()).map(|number| stretch.life().mark().plus(number));
+        let states = places.filter_map(|place| stretch.state(place)).collect();
+        Self { life: stretch.life(), last: stretch.last(), states }
+    }
 }
 
 /// Stores may refill the bucket at different steps: what it holds now is what counts.
@@ -55,9 +69,8 @@ impl Room {
                 let line = Mirror::new(follow).expect("it is a whole one").clone();
                 let ended = line.ended.iter().map(|(visitor, until)| (*visitor, *until)).collect();
                 let line = line.line;
-                let places = (1..=line.last.get()).filter_map(Sequence::new);
-                let states = places.map(|sequence| line.bits.state(sequence)).collect();
-                Told::Whole { epoch: line.epoch, last: line.last, frontier: line.frontier, states, ended }
+                let lives = line.stretches().iter().map(LifeTold::of).collect();
+                Told::Whole { frontier: line.frontier(), lives, ended }
             }
         };
         Self { summary, news }
@@ -68,7 +81,7 @@ impl Room {
 fn sorted(mut change: Change) -> Change {
     let gone = |event: &Event| matches!(event, Event::Place(_, PlaceState::Gone));
     for run in change.events.chunk_by_mut(|a, b| gone(a) && gone(b)) {
-        run.sort_by_key(|event| if let Event::Place(sequence, _) = event { *sequence } else { Sequence::NONE });
+        run.sort_by_key(|event| if let Event::Place(place, _) = event { *place } else { Place::NOTHING });
     }
     change
 }

@@ -5,35 +5,39 @@ use std::time::Duration;
 
 use queue_core::bits::PlaceState;
 use queue_core::store::{
-    Call, Called, Caller, Claim, Claimed, Departure, Ending, Joined, LimitsSource, Opening, Proposal, Renewal, Stamped,
-    Store, StoreError, Terms,
+    Arrival, Call, Called, Caller, Claim, Claimed, Departure, Ending, Heard, Joined, LimitsSource, Merged, Opening,
+    Proposal, Renewal, Session, Stamped, Store, StoreError, Terms, Testimony,
 };
-use queue_core::{Limits, Place, RoomId, Sequence, Timestamp, VisitorId};
+use queue_core::{Limits, Place, RoomId, Timestamp, VisitorId};
 
 use super::answer::{Answer, Room, Told, comparable};
 use crate::support::caller::Memory;
 use crate::support::clock::TestClock;
 use crate::support::dice::Dice;
 use crate::support::world::opening;
-use crate::support::{TERMS, limits, visitor};
+use crate::support::{TERMS, limits, ticket, visitor};
 
 /// Few enough that they meet again in every way, enough for a line.
 const VISITORS: u64 = 60;
 const CALLERS: usize = 3;
 
 /// A claim window so short that random looks miss it.
-const WINDOWED: Terms = Terms { claim_window: Duration::from_secs(2), ..TERMS };
+pub(super) const WINDOWED: Terms = Terms { claim_window: Duration::from_secs(2), ..TERMS };
 
 /// A call.
 #[derive(Clone, Debug)]
 pub(super) enum Op {
     Open(Opening),
-    Join(Vec<VisitorId>),
+    /// Boxed: it is large beside the others.
+    Merge(Box<Testimony>),
+    Join(Vec<Arrival>),
     Claim(Vec<Claim>),
     Renew(Vec<Renewal>),
     End(Vec<Ending>),
     Depart(Vec<Departure>),
     Call(Call),
+    Hear(Heard),
+    Collect(Duration),
     Sweep,
     Follow(Option<u64>),
     Propose(Proposal),
@@ -48,12 +52,15 @@ impl Op {
         caller: Caller,
     ) -> Result<Stamped<Answer>, StoreError> {
         fn map<T>(stamped: Stamped<T>, answer: impl FnOnce(T) -> Answer) -> Stamped<Answer> {
-            Stamped { mark: stamped.mark, time: stamped.time, value: answer(stamped.value) }
+            Stamped { mark: stamped.mark, time: stamped.time, host: stamped.host, value: answer(stamped.value) }
         }
         Ok(match self.clone() {
             Self::Open(opening) => {
                 map(store.open(room, caller, opening).await?, |s| Answer::Summary(Box::new(comparable(s))))
             }
+            Self::Merge(testimony) => map(store.merge(room, caller, *testimony).await?, Answer::Merged),
+            Self::Hear(heard) => map(store.hear(room, caller, heard).await?, |()| Answer::Done),
+            Self::Collect(span) => map(store.collect(room, caller, span).await?, |()| Answer::Done),
             Self::Join(items) => map(store.join(room, caller, WINDOWED, items).await?, Answer::Joined),
             Self::Claim(items) => map(store.claim(room, caller, WINDOWED, items).await?, Answer::Claimed),
             Self::Renew(items) => map(store.renew(room, caller, WINDOWED, items).await?, Answer::Renewed),
@@ -96,6 +103,11 @@ impl Tally {
             "silent",
             "timeout",
             "behind",
+            "collected",
+            "settled",
+            "began",
+            "resumed",
+            "added",
         ] {
             assert!(self.0.contains_key(what), "nobody was ever {what}: {:?}", self.0);
         }
@@ -108,14 +120,14 @@ impl Tally {
 
 /// Chooses calls.
 pub(super) struct Trace {
-    dice: Dice,
-    clock: TestClock,
+    pub(super) dice: Dice,
+    pub(super) clock: TestClock,
     callers: [Memory; CALLERS],
     /// Every place that was ever told to somebody.
     tokens: Vec<(VisitorId, Place)>,
     /// Calls still under way: made by whom, as what, and seen how often.
     under_way: Vec<(usize, Caller, Op)>,
-    room: Option<Room>,
+    pub(super) room: Option<Room>,
     opened: bool,
     tally: Tally,
 }
@@ -148,7 +160,7 @@ impl Trace {
         let by = self.dice.below(CALLERS as u64) as usize;
         let mut caller = self.callers[by].caller(self.clock.now());
         let op = self.choose();
-        if self.dice.chance(1, 100) {
+        if self.dice.chance(if matches!(op, Op::Merge(_)) { 30 } else { 1 }, 100) {
             caller.seen.version += self.dice.below(2);
             caller.seen.claims += self.dice.below(2);
         }
@@ -179,16 +191,15 @@ impl Trace {
             return if self.opened { Op::Open(self.opening()) } else { Op::Sweep };
         }
         match self.dice.below(100) {
-            0..25 => Op::Join(self.some(10, |trace| visitor(trace.dice.below(VISITORS) as u32))),
-            25..53 => Op::Claim(self.some(8, Self::claim)),
-            53..60 => Op::Renew(self.some(4, |trace| Renewal {
-                visitor: visitor(trace.dice.below(VISITORS) as u32),
-                span: trace.dice.span_ms(0..200_000),
-            })),
-            60..68 => Op::End(self.some(4, |trace| Ending {
-                visitor: visitor(trace.dice.below(VISITORS) as u32),
-                until: trace.near_now(),
-            })),
+            0..24 => Op::Join(self.some(10, Self::arrival)),
+            24..49 => Op::Claim(self.some(8, Self::claim)),
+            49..55 => Op::Renew(
+                self.some(4, |trace| Renewal { session: trace.session(), span: trace.dice.span_ms(0..200_000) }),
+            ),
+            55..61 => Op::End(self.some(4, |trace| Ending { session: trace.session() })),
+            61..64 => Op::Hear(self.heard()),
+            64..66 if self.dice.chance(1, 8) => Op::Collect(self.dice.span_ms(0..3_000)),
+            64..68 => Op::Merge(Box::new(self.testimony())),
             68..72 => Op::Depart(self.some(3, |trace| {
                 let (visitor, place) = trace.token();
                 Departure { visitor, place }
@@ -202,20 +213,31 @@ impl Trace {
         }
     }
 
+    fn arrival(&mut self) -> Arrival {
+        let since = self.dice.chance(1, 6).then(|| self.near_now());
+        Arrival { visitor: visitor(self.dice.below(VISITORS) as u32), since }
+    }
+
+    /// A session as a ticket may tell of it: mostly long over.
+    pub(super) fn session(&mut self) -> Session {
+        let ends = if self.dice.chance(1, 3) { self.near_now() } else { Timestamp::ZERO };
+        ticket(visitor(self.dice.below(VISITORS) as u32), ends)
+    }
+
     fn some<T>(&mut self, most: u64, mut one: impl FnMut(&mut Self) -> T) -> Vec<T> {
         (0..self.dice.below(most + 1)).map(|_| one(self)).collect()
     }
 
-    fn near_now(&mut self) -> Timestamp {
+    pub(super) fn near_now(&mut self) -> Timestamp {
         let back = self.dice.span_ms(0..10_000);
         self.clock.now() - back + self.dice.span_ms(0..100_000)
     }
 
     /// A token, mostly a recent one; sometimes one that this store never gave.
-    fn token(&mut self) -> (VisitorId, Place) {
+    pub(super) fn token(&mut self) -> (VisitorId, Place) {
         let recent = self.tokens.len().saturating_sub(40);
         let from = if self.dice.chance(3, 4) { recent } else { 0 };
-        let place = Place::from_score((1 << 31) + 1).unwrap();
+        let place = crate::support::place(1_000_000);
         let (visitor, place) = self.dice.one_of(&self.tokens[from..]).unwrap_or((visitor(0), place));
         if self.dice.chance(1, 50) {
             return (visitor, Place { sequence: place.sequence.plus(1_000_000), ..place });
@@ -230,19 +252,23 @@ impl Trace {
 
     /// Mostly the next few who wait, now and then what no gateway would say.
     fn decision(&mut self) -> Call {
-        let nothing = Call { from: Sequence::NONE, limits_version: 1, called: Vec::new() };
-        let Some(Room { summary, news: Told::Whole { last, frontier, states, .. } }) = self.room.clone() else {
+        let nothing = Call { from: Place::NOTHING, limits_version: 1, called: Vec::new() };
+        let Some(Room { summary, news: Told::Whole { frontier, lives, .. } }) = self.room.clone() else {
             return nothing;
         };
         let some = self.dice.below(6) as usize;
-        let beyond = (frontier.get() + 1..=last.get()).filter_map(Sequence::new);
-        let mut called: Vec<Sequence> = beyond
-            .filter(|sequence| states[sequence.get() as usize - 1] == PlaceState::Waiting || self.dice.chance(1, 20))
+        let places = lives.iter().flat_map(|life| {
+            (1_u32..).zip(&life.states).map(|(number, state)| (life.life.mark().plus(number), *state))
+        });
+        let mut called: Vec<Place> = places
+            .filter(|(place, _)| *place > frontier)
+            .filter(|(_, state)| *state == PlaceState::Waiting || self.dice.chance(1, 20))
+            .map(|(place, _)| place)
             .take(some)
             .collect();
         let mut from = frontier;
         match self.dice.below(40) {
-            0 => called.push(last.plus(1)),
+            0 => called.push(summary.mark.last.plus(1)),
             1 => called = vec![frontier],
             2 => from = frontier.plus(1),
             _ => {}
@@ -260,7 +286,7 @@ impl Trace {
         Some(newest.saturating_sub(back))
     }
 
-    fn limits(&mut self) -> Limits {
+    pub(super) fn limits(&mut self) -> Limits {
         let usual = Limits {
             total_active_users: self.dice.within(1..8) as u32,
             new_users_per_minute: self.dice.within(7..3_000) as u32,
@@ -299,10 +325,14 @@ impl Trace {
         if self.dice.chance(4, 5) {
             self.callers[by].note(self.clock.now(), answer);
         }
+        // A gateway that was started again has seen nothing.
+        if matches!(answer, Err(StoreError::Unmerged(_) | StoreError::Behind(_))) && self.dice.chance(1, 3) {
+            self.callers[by] = Memory::default();
+        }
         self.count(answer);
         let Ok(Stamped { value: Answer::Joined(joined), .. }) = answer else { return };
-        let Op::Join(visitors) = op else { return };
-        for (visitor, joined) in visitors.iter().zip(joined) {
+        let Op::Join(arrivals) = op else { return };
+        for (Arrival { visitor, .. }, joined) in arrivals.iter().zip(joined) {
             if let Joined::Placed { place, .. } | Joined::Admitted { place, .. } = *joined
                 && !self.tokens.contains(&(*visitor, place))
             {
@@ -323,6 +353,7 @@ impl Trace {
                 self.tally.count(match one {
                     Joined::Placed { .. } => "placed",
                     Joined::Admitted { .. } => "straight",
+                    Joined::Collected { .. } => "collected",
                     Joined::Full => "full",
                     Joined::Closed => "closed",
                 });
@@ -340,6 +371,12 @@ impl Trace {
             }),
             Ok(Stamped { value: Answer::Called(Called::Moved), .. }) => self.tally.count("moved"),
             Ok(Stamped { value: Answer::Swept(swept), .. }) if swept.silent > 0 => self.tally.count("silent"),
+            Ok(Stamped { value: Answer::Swept(swept), .. }) if swept.settled > 0 => self.tally.count("settled"),
+            Ok(Stamped { value: Answer::Merged(merged), .. }) => self.tally.count(match merged {
+                Merged::Began => "began",
+                Merged::Resumed => "resumed",
+                Merged::Added => "added",
+            }),
             Ok(_) => {}
         }
     }

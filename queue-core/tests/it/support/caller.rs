@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::store::{Caller, Stamped, StoreError};
+use queue_core::store::{Caller, Moment, Stamped, StoreError};
 use queue_core::{HighWater, Timestamp};
 
 /// How long every test caller waits for an answer.
@@ -12,8 +12,8 @@ pub(crate) const DEADLINE: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) seen: HighWater,
-    /// Shared time of the last answer, and true time when it arrived.
-    answered: Option<(Timestamp, Timestamp)>,
+    /// The store's moment of the last answer, and true time when it arrived.
+    answered: Option<(Moment, Timestamp)>,
 }
 
 impl Memory {
@@ -27,16 +27,17 @@ impl Memory {
 
     /// Takes up an answer that arrived at true time `now`.
     pub(crate) fn note<T>(&mut self, now: Timestamp, answer: &Result<Stamped<T>, StoreError>) {
-        let time = match answer {
+        let moment = match answer {
             Ok(stamped) => {
                 self.seen.raise(&stamped.mark);
-                stamped.time
+                Moment { time: stamped.time, host: stamped.host }
             }
-            Err(StoreError::Late(time)) => *time,
+            Err(StoreError::Late(moment)) => *moment,
             Err(_) => return,
         };
         // Answers may overtake each other; the one that tells of the latest moment is the tightest bound.
-        let answered = (time, now);
-        self.answered = Some(self.answered.map_or(answered, |old| old.max(answered)));
+        let answered = (moment, now);
+        self.answered =
+            Some(self.answered.map_or(answered, |old| if old.0.time > moment.time { old } else { answered }));
     }
 }

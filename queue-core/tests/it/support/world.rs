@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::store::{
-    Call, Called, Claim, Claimed, Departure, Ending, Joined, LimitsSource, MemoryStore, Mirror, Opening, Pending,
-    Proposal, Renewal, Renewed, Session, Stamped, Store, StoreError, Summary, Swept, Terms,
+    Arrival, Call, Called, Claim, Claimed, Departure, Ending, GatewayId, Heard, HeardChunk, Joined, LimitsSource,
+    MemoryStore, Mirror, Opening, Pending, Period, Proposal, Renewal, Renewed, Session, Stamped, Store, StoreError,
+    Summary, Swept, Terms,
 };
-use queue_core::{Epoch, Limits, Place, RoomId, Sequence, VisitorId};
+use queue_core::{Epoch, Life, Limits, Place, RoomId, Sequence, Timestamp, VisitorId};
 
 use super::caller::Memory;
 use super::clock::TestClock;
+use super::redis_data::Dump;
 use super::redis_server::RedisServer;
-use super::{TERMS, crowds, limits, redis_store};
+use super::{TERMS, crowds, limits, place, redis_store, ticket};
 
 /// The epoch every test's room begins with.
 pub(crate) const EPOCH: u32 = 47_000;
@@ -25,19 +27,32 @@ pub(crate) struct World {
     pub(crate) terms: Terms,
     pub(crate) memory: Memory,
     server: Option<RedisServer>,
+    memory_store: Option<Arc<MemoryStore>>,
+}
+
+/// What a store had at a moment.
+pub(crate) enum Kept {
+    Memory(MemoryStore),
+    Redis(Dump),
 }
 
 /// The opening that a config with these limits proposes, loaded `secs` after the start.
 pub(crate) fn opening(limits: Limits, secs: u64) -> Opening {
     let source = LimitsSource::Config(TestClock::START + Duration::from_secs(secs));
-    Opening { proposal: Proposal { limits, source }, epoch: Epoch::new(EPOCH).unwrap() }
+    Opening { proposal: Proposal { limits, source }, life: life() }
+}
+
+/// The life every test's room begins with.
+pub(crate) fn life() -> Life {
+    Life::at(Place { epoch: Epoch::new(EPOCH).unwrap(), sequence: Sequence::NONE }).unwrap()
 }
 
 impl World {
     /// A world on the memory store.
     pub(crate) fn on_memory() -> Self {
         let clock = TestClock::new();
-        Self::new(Arc::new(MemoryStore::new(clock.host())), clock, None)
+        let store = Arc::new(MemoryStore::new(clock.host()));
+        Self { memory_store: Some(store.clone()), ..Self::new(store, clock, None) }
     }
 
     /// A world on a Redis of its own; `None` where there is no Redis to start.
@@ -50,7 +65,7 @@ impl World {
 
     fn new(store: Arc<dyn Store>, clock: TestClock, server: Option<RedisServer>) -> Self {
         let room = RoomId::new("concert").unwrap();
-        Self { store, clock, room, terms: TERMS, memory: Memory::default(), server }
+        Self { store, clock, room, terms: TERMS, memory: Memory::default(), server, memory_store: None }
     }
 
     /// As if `count` visitors had joined. On a Redis it says so in the room's state, which a million joins would fill
@@ -61,8 +76,13 @@ impl World {
                 let client = redis::Client::open(server.url()).unwrap();
                 let mut connection = client.get_multiplexed_async_connection().await.unwrap();
                 let key = format!("usher:{{{}}}:state", self.room);
-                let set: i64 =
-                    redis::cmd("HSET").arg(key).arg("last").arg(count).query_async(&mut connection).await.unwrap();
+                let set: i64 = redis::cmd("HSET")
+                    .arg(key)
+                    .arg("last")
+                    .arg(place(count).score())
+                    .query_async(&mut connection)
+                    .await
+                    .unwrap();
                 assert_eq!(set, 0, "the field was there");
             }
             None => {
@@ -70,6 +90,34 @@ impl World {
                     self.join(crowd).await;
                 }
             }
+        }
+    }
+
+    /// The store loses everything.
+    pub(crate) async fn wipe(&mut self) {
+        match &self.server {
+            Some(server) => server.command(&["FLUSHALL"]).await,
+            None => self.memory_store.as_ref().unwrap().wipe(),
+        }
+    }
+
+    /// What the store has now, to be restored later as if nothing had happened since.
+    pub(crate) async fn keep(&mut self) -> Kept {
+        match &self.server {
+            Some(server) => Kept::Redis(server.dump().await),
+            None => Kept::Memory(self.memory_store.as_ref().unwrap().copy(0)),
+        }
+    }
+
+    pub(crate) async fn restore(&mut self, kept: Kept) {
+        match (&self.server, kept) {
+            (Some(server), Kept::Redis(dump)) => server.restore(dump).await,
+            (None, Kept::Memory(store)) => {
+                let store = Arc::new(store);
+                self.memory_store = Some(store.clone());
+                self.store = store;
+            }
+            _ => unreachable!("it was kept by another store"),
         }
     }
 
@@ -103,6 +151,10 @@ impl World {
     }
 
     pub(crate) async fn join(&mut self, items: Vec<VisitorId>) -> Vec<Joined> {
+        self.join_as(items.into_iter().map(|visitor| Arrival { visitor, since: None }).collect()).await
+    }
+
+    pub(crate) async fn join_as(&mut self, items: Vec<Arrival>) -> Vec<Joined> {
         self.call(|store, room, caller, terms| store.join(room, caller, terms, items)).await.unwrap()
     }
 
@@ -137,7 +189,7 @@ impl World {
     }
 
     pub(crate) async fn renew(&mut self, visitor: VisitorId, span: Duration) -> Renewed {
-        let items = vec![Renewal { visitor, span }];
+        let items = vec![Renewal { session: ticket(visitor, Timestamp::ZERO), span }];
         self.call(|store, room, caller, terms| store.renew(room, caller, terms, items)).await.unwrap()[0]
     }
 
@@ -153,10 +205,39 @@ impl World {
     /// Calls everybody up to `to`, from the frontier as it is.
     pub(crate) async fn call_up_to(&mut self, to: u32) -> Called {
         let mirror = self.whole().await;
-        let from = mirror.line.frontier;
-        let called = (from.get() + 1..=to).filter_map(Sequence::new).collect();
+        let from = mirror.line.frontier();
+        let called = (from.sequence.get() + 1..=to).map(place).collect();
         let call = Call { from, limits_version: mirror.summary.limits_version, called };
         self.call(|store, room, caller, terms| store.call(room, caller, terms, call)).await.unwrap()
+    }
+
+    /// Calls these places, from the frontier as it is.
+    pub(crate) async fn call_places(&mut self, places: &[Place]) -> Called {
+        let mirror = self.whole().await;
+        let limits_version = mirror.summary.limits_version;
+        let call = Call { from: mirror.line.frontier(), limits_version, called: places.to_vec() };
+        self.call(|store, room, caller, terms| store.call(room, caller, terms, call)).await.unwrap()
+    }
+
+    /// How long a period of marks lasts.
+    pub(crate) fn period(&self) -> Duration {
+        Period::length(self.terms.retention)
+    }
+
+    /// A gateway brings whom it heard in the period before.
+    pub(crate) async fn hear(&mut self, gateway: u64, places: &[Place]) {
+        let now = self.summary().await.time;
+        let period = Period::of(now, self.terms.retention).before(1);
+        let mut bits = vec![0_u8; 4];
+        let mut epoch = life().epoch();
+        for place in places {
+            let (of, _, offset) = HeardChunk::locate(*place);
+            epoch = of;
+            bits[offset as usize / 8] |= 0x80 >> (offset % 8);
+        }
+        let chunks = vec![HeardChunk { epoch, chunk: 0, bits }];
+        let heard = Heard { gateway: GatewayId(gateway), period, retention: self.terms.retention, chunks };
+        self.call(|store, room, caller, _| store.hear(room, caller, heard)).await.unwrap();
     }
 
     pub(crate) async fn sweep(&mut self) -> Swept {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use queue_core::RoomId;
 use queue_core::store::{
-    Call, Called, Claim, Claimed, Departure, Ending, Joined, LimitsSource, Opening, Proposal, RedisAddress,
+    Arrival, Call, Called, Claim, Claimed, Departure, Ending, Joined, LimitsSource, Opening, Proposal, RedisAddress,
     RedisSettings, RedisStore, Renewal, Renewed, Stamped, Store as _, StoreError,
 };
-use queue_core::{Epoch, Place};
+use queue_core::{Epoch, Life, Place, Sequence};
 
 use crate::support::caller::Memory;
 use crate::support::clock::TestClock;
@@ -63,7 +63,8 @@ impl Gateway {
     /// Makes sure the room exists. In an epoch of its own, so that a store that has lost the room begins a later one.
     pub(crate) async fn open(&mut self, epoch: u32) -> Result<(), StoreError> {
         let proposal = Proposal { limits: limits(), source: LimitsSource::Config(TestClock::START) };
-        let opening = Opening { proposal, epoch: Epoch::new(epoch).unwrap() };
+        let place = Place { epoch: Epoch::new(epoch).unwrap(), sequence: Sequence::NONE };
+        let opening = Opening { proposal, life: Life::at(place).unwrap() };
         let answer = self.store.open(&self.room, self.memory.caller(self.clock.now()), opening).await;
         self.noted(answer).map(|_| ())
     }
@@ -71,7 +72,8 @@ impl Gateway {
     /// Joins the visitor with this number.
     pub(crate) async fn join(&mut self, number: u32) -> Result<Joined, StoreError> {
         let caller = self.memory.caller(self.clock.now());
-        let answer = self.store.join(&self.room, caller, TERMS, vec![visitor(number)]).await;
+        let answer =
+            self.store.join(&self.room, caller, TERMS, vec![Arrival { visitor: visitor(number), since: None }]).await;
         self.noted(answer).map(|joined| joined[0])
     }
 
@@ -95,14 +97,14 @@ impl Gateway {
         let answer = self.store.follow(&room, caller(self), None).await;
         let summary = self.noted(answer)?.summary;
         let (from, limits_version) = (summary.mark.frontier, summary.limits_version);
-        let call = Call { from, limits_version, called: vec![place.sequence] };
+        let call = Call { from, limits_version, called: vec![place] };
         let answer = self.store.call(&room, caller(self), terms, call).await;
         assert_eq!(self.noted(answer)?, Called::Moved);
         let Claimed::Admitted(session) = self.claim(1, place).await? else { panic!("not let in") };
-        let renewal = Renewal { visitor: visitor(1), span: Duration::from_secs(60) };
+        let renewal = Renewal { session, span: Duration::from_secs(60) };
         let answer = self.store.renew(&room, caller(self), terms, vec![renewal]).await;
         assert!(matches!(self.noted(answer)?[..], [Renewed::Until(_)]));
-        let ending = Ending { visitor: visitor(1), until: session.ends };
+        let ending = Ending { session };
         let answer = self.store.end(&room, caller(self), vec![ending]).await;
         assert_eq!(self.noted(answer)?, [true]);
         let departure = Departure { visitor: visitor(2), place: left };

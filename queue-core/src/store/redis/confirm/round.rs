@@ -80,7 +80,7 @@ impl Beside {
             return Ok(true);
         }
         let mut pipeline = redis::pipe();
-        pipeline.cmd("EVAL").arg(SCRIPT).arg(1).arg(key).arg(mark.epoch.get()).arg(mark.version);
+        pipeline.cmd("EVAL").arg(SCRIPT).arg(1).arg(key).arg(mark.life.mark().score()).arg(mark.version);
         pipeline.cmd("WAIT").arg(replicas).arg(WAIT.as_millis() as u64);
         match self.connection.all(key, pipeline).await?.as_slice() {
             [Value::Int(1), Value::Int(reached)] => Ok(*reached >= i64::from(replicas)),

@@ -1,0 +1,167 @@
+//! What a gateway remembers beyond what it follows.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::LONGEST_LAG;
+use crate::store::{Arrival, Claim, Claimed, Departure, Ending, Joined, LEEWAY, Renewed, Session};
+use crate::{HighWater, Life, Place, Timestamp, Version, VisitorId};
+
+/// The most tokens of unknown places that are kept until the store has heard of them: one a life is enough, and more lives
+/// than this are nobody's.
+const MOST_TOKENS: usize = 64;
+
+/// One gateway's memory of what it answered itself. All instants are shared time.
+#[derive(Clone, Debug, Default)]
+pub struct Witness {
+    seen: HighWater,
+    joins: VecDeque<(Timestamp, VisitorId, Place)>,
+    spent: VecDeque<(Timestamp, Place)>,
+    sessions: HashMap<VisitorId, (Session, Place)>,
+    ended: VecDeque<(Timestamp, VisitorId, Timestamp)>,
+    /// The highest place of each life that a token spoke of and the store did not know.
+    tokens: BTreeMap<Life, Place>,
+    /// When a look brought which version.
+    looks: VecDeque<(Timestamp, Life, Version)>,
+}
+
+impl Witness {
+    /// The highest it has seen.
+    pub const fn seen(&self) -> HighWater {
+        self.seen
+    }
+
+    /// Takes up the marks of an answer.
+    pub fn saw(&mut self, mark: &HighWater) {
+        self.seen.raise(mark);
+    }
+
+    /// Places were given.
+    pub fn joined(&mut self, at: Timestamp, items: &[Arrival], answers: &[Joined]) {
+        for (arrival, joined) in items.iter().zip(answers) {
+            match *joined {
+                Joined::Placed { place, .. } => self.joins.push_back((at, arrival.visitor, place)),
+                Joined::Admitted { place, session } => self.admitted(at, session, place),
+                Joined::Collected { .. } | Joined::Full | Joined::Closed => {}
+            }
+        }
+        self.forget(at);
+    }
+
+    /// Places were claimed.
+    pub fn claimed(&mut self, at: Timestamp, items: &[Claim], answers: &[Claimed]) {
+        for (claim, claimed) in items.iter().zip(answers) {
+            if let Claimed::Admitted(session) = *claimed {
+                self.admitted(at, session, claim.place);
+            }
+        }
+        self.forget(at);
+    }
+
+    fn admitted(&mut self, at: Timestamp, session: Session, place: Place) {
+        self.sessions.insert(session.id.visitor, (session, place));
+        self.spent.push_back((at, place));
+    }
+
+    /// Sessions were prolonged.
+    pub fn renewed(&mut self, answers: &[Renewed]) {
+        for renewed in answers {
+            if let Renewed::Until(session) = *renewed
+                && let Some((known, _)) = self.sessions.get_mut(&session.id.visitor)
+            {
+                *known = session;
+            }
+        }
+    }
+
+    /// Sessions were ended.
+    pub fn ended(&mut self, at: Timestamp, items: &[Ending]) {
+        for Ending { session } in items {
+            let known = self.sessions.remove(&session.id.visitor);
+            let until = known.map_or(session.ends, |(known, _)| known.ends.max(session.ends));
+            self.ended.push_back((at, session.id.visitor, until));
+        }
+        self.forget(at);
+    }
+
+    /// Places were given up.
+    pub fn departed(&mut self, at: Timestamp, items: &[Departure]) {
+        self.spent.extend(items.iter().map(|departure| (at, departure.place)));
+        self.forget(at);
+    }
+
+    /// A valid token spoke of a place that the store does not know.
+    pub fn token(&mut self, place: Place) {
+        if self.tokens.len() < MOST_TOKENS {
+            let highest = self.tokens.entry(Life::that_gave(place)).or_insert(place);
+            *highest = place.max(*highest);
+        }
+    }
+
+    /// Whether the store has to hear of tokens.
+    pub fn has_tokens(&self) -> bool {
+        !self.tokens.is_empty()
+    }
+
+    /// A look brought the memory of the room to a version.
+    pub fn looked(&mut self, at: Timestamp, life: Life, version: Version) {
+        if self.looks.back().is_none_or(|(_, last, known)| (*last, *known) != (life, version)) {
+            self.looks.push_back((at, life, version));
+        }
+        self.forget(at);
+    }
+
+    /// The store has heard everything.
+    pub fn told(&mut self) {
+        self.tokens.clear();
+    }
+
+    /// Everything since this version of the life is known change by change.
+    pub(super) fn known_since(&self, life: Life) -> Option<Version> {
+        self.looks.iter().find(|(_, looked, _)| *looked == life).map(|(_, _, version)| *version)
+    }
+
+    pub(super) fn tokens(&self) -> impl Iterator<Item = (Life, Place)> {
+        self.tokens.iter().map(|(life, place)| (*life, *place))
+    }
+
+    pub(super) fn joins(&self) -> Vec<(VisitorId, Place)> {
+        self.joins.iter().map(|(_, visitor, place)| (*visitor, *place)).collect()
+    }
+
+    pub(super) fn spent(&self) -> Vec<Place> {
+        self.spent.iter().map(|(_, place)| *place).collect()
+    }
+
+    pub(super) fn sessions(&self) -> Vec<(Session, Place)> {
+        self.sessions.values().copied().collect()
+    }
+
+    pub(super) fn own_ended(&self) -> impl Iterator<Item = (VisitorId, Timestamp)> {
+        self.ended.iter().map(|(_, visitor, until)| (*visitor, *until))
+    }
+
+    /// The latest end of a session that this gateway issued.
+    pub(super) fn latest_end(&self) -> Timestamp {
+        self.sessions.values().map(|(session, _)| session.ends).max().unwrap_or_default()
+    }
+
+    /// Forgets what is older than the longest lag. The last look before that stays: it says since when all is known.
+    fn forget(&mut self, now: Timestamp) {
+        let old = |at: Timestamp| now.since(at) > LONGEST_LAG;
+        while self.joins.front().is_some_and(|(at, ..)| old(*at)) {
+            self.joins.pop_front();
+        }
+        while self.spent.front().is_some_and(|(at, _)| old(*at)) {
+            self.spent.pop_front();
+        }
+        while self.ended.front().is_some_and(|(at, ..)| old(*at)) {
+            self.ended.pop_front();
+        }
+        while self.looks.get(1).is_some_and(|(at, ..)| old(*at)) {
+            self.looks.pop_front();
+        }
+        if self.sessions.len().is_power_of_two() {
+            self.sessions.retain(|_, (session, _)| session.ends + LEEWAY > now);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A new life, and what gateways remember of the earlier ones.
+
+use super::{Room, Stay};
+use crate::bits::PlaceState;
+use crate::bucket::Bucket;
+use crate::store::caller::SharedTime;
+use crate::store::{
+    Ask, Caller, Control, Event, Inside, LEEWAY, LimitsSource, Merged, Opening, Proof, Proposal, StoreError, Testimony,
+};
+use crate::{Life, Limits, Place, Timestamp};
+
+/// Sessions that may live and are not known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unknown {
+    /// The most claims that were seen before this life.
+    claims: u64,
+    /// The most that were known to be out again.
+    out: Option<u64>,
+    /// Nobody remembers: the cohort may be full.
+    all: bool,
+    /// The latest end of any of them.
+    until: Timestamp,
+    /// How many of them are known by now.
+    known: u32,
+}
+
+impl Unknown {
+    /// How many there may be.
+    pub(super) fn count(&self, limits: &Limits, now: Timestamp) -> u32 {
+        if self.until + LEEWAY <= now {
+            return 0;
+        }
+        let limit = limits.total_active_users;
+        let inside = match self.out {
+            Some(out) => u32::try_from(self.claims.saturating_sub(out)).unwrap_or(u32::MAX).min(limit),
+            None if self.all => limit,
+            None => 0,
+        };
+        inside.saturating_sub(self.known)
+    }
+
+    /// A session was found again; `earlier`: it began before this life.
+    pub(super) fn found(&mut self, earlier: bool) {
+        self.known += u32::from(earlier);
+    }
+
+    /// Takes up what somebody knows; answers how many claims more than known so far that tells of.
+    fn raise(&mut self, inside: &Inside) -> u64 {
+        let more = inside.claims.saturating_sub(self.claims);
+        self.claims += more;
+        match inside.out {
+            Some(out) => self.out = self.out.max(Some(out)),
+            None => self.all = true,
+        }
+        self.until = self.until.max(Timestamp::from_millis(inside.until.as_millis()));
+        more
+    }
+}
+
+impl Room {
+    /// A room whose data is gone, as a gateway remembers it.
+    pub(in crate::store::memory) fn remembered(
+        life: Life,
+        testimony: &Testimony,
+        host_time: Timestamp,
+        server: u64,
+    ) -> Self {
+        let Control { limits, source, .. } = testimony.control.clone();
+        let proposal = Proposal { limits, source };
+        let mut room = Self::new(&Opening { proposal, life }, host_time, server);
+        if testimony.time > Timestamp::ZERO {
+            room.time = SharedTime::starting(Timestamp::from_millis(testimony.time.as_millis()));
+        }
+        room.limits_version = testimony.control.version.max(1);
+        room.paused = testimony.control.paused;
+        room.live_on(testimony, room.time.now);
+        room
+    }
+
+    /// The step that a store which is behind carries out too.
+    pub(in crate::store::memory) fn merge(
+        &mut self,
+        caller: &Caller,
+        testimony: &Testimony,
+        host_time: Timestamp,
+        server: u64,
+    ) -> Result<(Merged, Timestamp), StoreError> {
+        let mark = self.mark();
+        let behind = mark.is_behind(&caller.seen);
+        let moved = self.server != server;
+        let disproved = testimony.past.iter().any(|past| past.last > mark.last);
+        let follows = |life: Life| life > mark.life && life.mark() >= mark.last;
+        let merged = match testimony.ask {
+            Ask::Begin(life) if (behind || moved || disproved) && follows(life) => Merged::Began,
+            Ask::Resume { life, known_since } if (behind || moved) && follows(life) => {
+                let older = caller.seen.life > mark.life;
+                if older || caller.seen.life == mark.life && mark.version < known_since {
+                    return Err(StoreError::Behind(mark));
+                }
+                Merged::Resumed
+            }
+            _ if behind => return Err(StoreError::Behind(mark)),
+            _ if moved => return Err(StoreError::Moved(mark)),
+            _ => Merged::Added,
+        };
+        let now = self.pass_time(caller, host_time)?;
+        match testimony.ask {
+            Ask::Begin(life) if merged == Merged::Began => {
+                self.waiting.clear();
+                self.places.clear();
+                self.turns.clear();
+                self.begin_life(life, true, testimony, now, server);
+            }
+            Ask::Resume { life, .. } if merged == Merged::Resumed => {
+                self.begin_life(life, false, testimony, now, server);
+            }
+            _ => {}
+        }
+        self.remember(testimony, now);
+        Ok((merged, now))
+    }
+
+    fn begin_life(&mut self, life: Life, lost: bool, testimony: &Testimony, now: Timestamp, server: u64) {
+        self.line.begin(life, lost);
+        self.version = 0;
+        self.log.clear();
+        self.server = server;
+        self.live_on(testimony, now);
+    }
+
+    /// What every new life begins with: an empty bucket, calls held, and whoever is known to be inside.
+    fn live_on(&mut self, testimony: &Testimony, now: Timestamp) {
+        self.began = now;
+        self.bucket = Bucket::empty(now);
+        self.hold_until = self.hold_until.max(now + testimony.hold);
+        self.silence.restart();
+        self.unknown.claims = self.unknown.claims.max(self.claims);
+        self.unknown.known = self.sessions(now);
+    }
+
+    /// Adds what is missing.
+    pub(in crate::store::memory) fn remember(&mut self, testimony: &Testimony, now: Timestamp) {
+        self.obey(&testimony.control, now);
+        let news = testimony.past.iter().filter(|past| self.line.learn(past.life, past.last)).count() > 0;
+        let young = now < self.began + testimony.hold;
+        let held = self.hold_until > self.began;
+        let memory = testimony.proof == Proof::Memory;
+        if news && !held && (memory || young) {
+            self.hold_until = self.hold_until.max(now + testimony.hold);
+        }
+        if memory || news && !held && young {
+            let more = self.unknown.raise(&testimony.inside);
+            self.claims += more;
+        }
+        self.line.call(testimony.frontier.min(self.line.last()));
+        for past in &testimony.past {
+            for (chunk, bytes) in &past.spent {
+                for place in self.line.spend(past.life, *chunk, bytes) {
+                    self.forget_place(place);
+                }
+            }
+        }
+        for place in &testimony.spent {
+            if self.line.state(*place).is_some_and(|state| state != PlaceState::Spent) {
+                self.line.set(*place, PlaceState::Spent);
+                self.forget_place(*place);
+            }
+        }
+        for (visitor, until) in &testimony.ended {
+            if *until + LEEWAY > now && !self.ended.contains_key(visitor) {
+                if let Some(Stay { ends, .. }) = self.stays.remove(visitor) {
+                    self.ends.remove(&(ends, *visitor));
+                }
+                self.remember_end(*visitor, *until);
+            }
+        }
+        for (session, place) in &testimony.sessions {
+            self.find_session(*session, Some(*place), now);
+            if let Some(state) = self.line.state(*place)
+                && state != PlaceState::Spent
+            {
+                self.line.set(*place, PlaceState::Spent);
+                self.forget_place(*place);
+            }
+        }
+        for (visitor, place) in &testimony.joins {
+            let lost = self.line.state(*place) == Some(PlaceState::Gone);
+            if lost && !self.places.contains_key(visitor) && self.live_session(*visitor, now).is_none() {
+                self.put_back(*visitor, *place);
+            }
+        }
+        self.log.note(Event::Recast);
+    }
+
+    /// Takes up newer rules.
+    fn obey(&mut self, control: &Control, now: Timestamp) {
+        if control.version <= self.limits_version {
+            return;
+        }
+        self.limit(&control.limits, now);
+        self.limits_version = control.version;
+        self.limits_source = match control.source {
+            LimitsSource::Reset => LimitsSource::Config(now),
+            source => source,
+        };
+        self.paused = control.paused;
+    }
+
+    /// A place that turns out to be spent is in the line no longer.
+    fn forget_place(&mut self, place: Place) {
+        if let Some(visitor) = self.waiting.remove(&place)
+            && self.places.get(&visitor) == Some(&place)
+        {
+            self.places.remove(&visitor);
+        }
+        self.turns.remove(&place);
+    }
+}

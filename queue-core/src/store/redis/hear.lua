@@ -1,0 +1,16 @@
+-- Marks places as heard in a period that is over, and notes that the gateway runs and has brought them.
+-- ARGV[10] gateway, [11] period, [12] its length in ms, [13] the periods of silence; then triples: epoch, chunk, bits.
+local period, length, silence = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+local current = math.floor(room.now / length)
+local before = tonumber(string.match(redis.call('HGET', key('gateways'), ARGV[10]) or '0', '^%d+'))
+redis.call('HSET', key('gateways'), ARGV[10], show(math.max(before, period)) .. ':' .. show(room.now))
+if current - silence <= period and period <= current then
+  for i = 14, #ARGV, 3 do
+    local marks, new = key('seen:' .. show(period) .. ':' .. ARGV[i] .. ':' .. ARGV[i + 1]), key('new')
+    redis.call('SET', new, ARGV[i + 2])
+    redis.call('BITOP', 'OR', marks, marks, new)
+    redis.call('UNLINK', new)
+    redis.call('PEXPIRE', marks, show((silence + 3) * length))
+  end
+end
+return finish(0)
