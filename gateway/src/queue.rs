@@ -264,7 +264,7 @@ impl<'a> Desk<'a> {
                 document.degraded |= matches!(refusal, Refusal::Holding(_));
                 Answer::Position(self.unmoved(document, query.seen))
             }
-            Refusal::CohortFull | Refusal::RateLimited(_) => {
+            Refusal::CohortFull | Refusal::RateLimited(_) | Refusal::Unconfirmed => {
                 Answer::Position(self.unmoved(self.called(token), query.seen))
             }
         }

@@ -92,6 +92,8 @@ pub struct RoomParts {
     pub store: Arc<dyn Store>,
     /// How long a call to the store may take.
     pub store_deadline: Duration,
+    /// How long a room that begins waits for tokens of an earlier life: none where the store cannot outlive them.
+    pub listen: Duration,
     /// Which gateway this is among those of the store.
     pub gateway: GatewayId,
     /// Its metrics.
@@ -108,8 +110,18 @@ impl Room {
     /// # Errors
     /// Never in practice: when the room's empty line cannot be made.
     pub fn new(parts: RoomParts) -> anyhow::Result<(Arc<Self>, RoomDriver)> {
-        let RoomParts { id, policy, config_loaded, store, store_deadline, gateway, metrics, store_metrics, report } =
-            parts;
+        let RoomParts {
+            id,
+            policy,
+            config_loaded,
+            store,
+            store_deadline,
+            listen,
+            gateway,
+            metrics,
+            store_metrics,
+            report,
+        } = parts;
         let terms = Terms {
             session: policy.session_duration(),
             max_session: policy.max_session_duration(),
@@ -158,7 +170,7 @@ impl Room {
             metrics,
         });
         let driver = RoomDriver {
-            keeper: Keeper::new(room.clone(), line.clone(), proposal, gateway, store_metrics, report),
+            keeper: Keeper::new(room.clone(), line.clone(), proposal, listen, gateway, store_metrics, report),
             room: room.clone(),
             line,
             joins: join_caller,
@@ -244,9 +256,13 @@ impl Room {
     /// Ends a session; its tickets are refused from now on.
     ///
     /// # Errors
-    /// When the store could not be told.
+    /// When the store could not be told: it is as soon as it is back.
     pub async fn end(&self, session: Session, reason: crate::metrics::Departure) -> Result<bool, StoreError> {
-        let was_live = self.endings.ask(Ending { session }).await?;
+        let told = self.endings.ask(Ending { session }).await;
+        if told.is_err() {
+            self.absence.ended(session);
+        }
+        let was_live = told?;
         self.metrics.departed(reason, u32::from(was_live));
         Ok(was_live)
     }

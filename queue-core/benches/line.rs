@@ -14,7 +14,7 @@ use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, c
 use queue_core::bits::{PlaceBits, PlaceState};
 use queue_core::store::{
     Arrival, Caller, Claim, Clock, Departure, Joined, LimitsSource, MAX_BATCH, MemoryStore, Opening, Proposal,
-    RedisSettings, RedisStore, Store, Terms,
+    RedisAddress, RedisSettings, RedisStore, Store, Terms,
 };
 use queue_core::{Epoch, Life, Limits, Place, RoomId, Sequence, Timestamp, VisitorId};
 
@@ -140,7 +140,7 @@ impl<'a> Bench<'a> {
         };
         let proposal = Proposal { limits, source: LimitsSource::Config(Timestamp::ZERO) };
         let mark = Place { epoch: Epoch::new(47_000).unwrap(), sequence: Sequence::NONE };
-        let opening = Opening { proposal, life: Life::at(mark).unwrap() };
+        let opening = Opening { proposal, life: Life::at(mark).unwrap(), listen: Duration::ZERO };
         runtime.block_on(store.open(&room, Caller::newcomer(), opening)).unwrap();
         Self { store, runtime, room, visitors: 0 }
     }
@@ -273,9 +273,10 @@ fn stores(c: &mut Criterion) {
 
     let Some(server) = RedisServer::start() else { return };
     let settings = RedisSettings {
-        url: server.url().into(),
+        address: RedisAddress::parse(&server.url()).unwrap(),
         deadline: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),
+        response_timeout: Duration::from_secs(10),
         max_reconnect_delay: Duration::from_secs(1),
         clock: Some(clock),
     };

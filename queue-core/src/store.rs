@@ -18,7 +18,7 @@ pub use self::caller::{Caller, Clock, Moment};
 pub use self::follow::{Change, Event, Follow, Gap, Mirror, News, Snapshot, Summary};
 pub use self::heard::{GatewayId, Heard, HeardChunk, PERIODS_OF_SILENCE, Period};
 pub use self::memory::{BadKeeping, MemoryStore};
-pub use self::redis::{RedisSettings, RedisStore};
+pub use self::redis::{AddressError, HostPort, Login, RedisAddress, RedisSettings, RedisStore, Trust, TrustError};
 pub use self::testimony::{Ask, Control, Inside, Merged, PastStretch, Proof, Testimony};
 use crate::admission::Refusal;
 use crate::high_water::{HighWater, Version};
@@ -279,6 +279,8 @@ pub struct Opening {
     pub proposal: Proposal,
     /// The life to begin when the store knows nothing of the room.
     pub life: Life,
+    /// How long a room that begins lets nobody in yet, so that tokens of an earlier life can speak first.
+    pub listen: Duration,
 }
 
 /// What a sweep removed.

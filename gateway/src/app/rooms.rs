@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use queue_core::Timestamp;
@@ -15,6 +16,10 @@ use crate::config::{self, Config, StoreUrl};
 use crate::entropy;
 use crate::metrics::{RoomMetricFamilies, StoreMetrics};
 use crate::room::{Room, RoomDriver, RoomParts};
+
+/// How long a shared store's room that begins lets nobody in yet. Whoever waited before everything was started again polls
+/// meanwhile, and the first token proves that this is no first start.
+const LISTEN: Duration = Duration::from_secs(1);
 
 /// Makes the rooms and starts the thread that runs them until `ended` says so.
 pub(super) fn start(
@@ -38,6 +43,7 @@ pub(super) fn start(
                 config_loaded: loaded,
                 store: store.clone(),
                 store_deadline: config.store.decision_timeout,
+                listen: if config.store.url.is_shared() { LISTEN } else { Duration::ZERO },
                 gateway,
                 metrics: families.room(room.id.as_str()),
                 store_metrics: store_metrics.clone(),
@@ -64,16 +70,17 @@ pub(super) fn start(
 fn open_store(store: &config::Store, runtime: &Runtime) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match &store.url {
         StoreUrl::Memory => Arc::new(MemoryStore::new(Clock::new(clock::now))),
-        StoreUrl::Redis { url } => {
+        StoreUrl::Redis(address) => {
             let _within = runtime.enter();
             let settings = RedisSettings {
-                url: url.clone(),
+                address: (**address).clone(),
                 deadline: store.decision_timeout,
                 connect_timeout: store.connect_timeout,
+                response_timeout: store.response_timeout,
                 max_reconnect_delay: store.max_reconnect_delay,
                 clock: None,
             };
-            Arc::new(RedisStore::new(settings).context("the store's address cannot be used")?)
+            Arc::new(RedisStore::new(settings).context("the store cannot be used")?)
         }
     })
 }

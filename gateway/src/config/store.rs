@@ -1,18 +1,27 @@
 //! `[store]`: where the line lives.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::time::Duration;
 
-use http::Uri;
-use secrecy::{ExposeSecret as _, SecretString};
+use queue_core::store::{AddressError, Login, RedisAddress, Trust};
+use secrecy::ExposeSecret as _;
 
-use super::reader::{Field, Reader, section};
-use super::secret::SecretUrl;
+use super::reader::{Reader, section};
+use super::secret::{SecretFile, SecretUrl};
 
 section! {
     /// Where the line lives.
     StoreSection, "[store]" {
         /// `memory:` for one gateway; `redis://`, `rediss://`, `redis+sentinel://h1,h2,h3/name`, `redis+cluster://h1,h2,h3` to share.
         url: SecretUrl = "memory:",
+        /// The PEM text of the only authorities that may vouch for a `rediss://` server; not given: those the host trusts.
+        ca_file: Option<String>,
+        /// The user at the Sentinels, which do not share the primary's users.
+        sentinel_user: Option<String>,
+        /// The password at the Sentinels (their `requirepass`); not given: they want none.
+        sentinel_password_file: Option<SecretFile>,
         /// Connections to the store.
         connections: u32 = 2,
         /// How long opening a connection may take.
@@ -48,11 +57,8 @@ pub struct Store {
 pub enum StoreUrl {
     /// This process's memory.
     Memory,
-    /// One Redis server.
-    Redis {
-        /// `redis://[user][:password@]host[:port][/database]`.
-        url: SecretString,
-    },
+    /// Redis: one server, Sentinels that know it, or a cluster.
+    Redis(Box<RedisAddress>),
 }
 
 impl StoreUrl {
@@ -64,6 +70,9 @@ impl StoreUrl {
 
 /// Connections beyond this bring nothing: calls are gathered.
 const MOST_CONNECTIONS: u32 = 64;
+
+/// The largest file of certificate authorities in bytes: a host's whole list is a quarter of it.
+const LARGEST_CA_FILE: u64 = 1 << 20;
 
 const FORMS: &str = "memory: · redis://[:${PASSWORD}@]host[:port][/database] · rediss://… · \
                      redis+sentinel://h1,h2,h3/name · redis+cluster://h1,h2,h3";
@@ -82,7 +91,7 @@ impl StoreSection {
         if self.decision_timeout.copied() > self.response_timeout.copied() {
             reader.findings.error(&self.decision_timeout.spot, "must not be longer than response_timeout");
         }
-        let url = resolve_url(&self.url, reader);
+        let url = self.resolve_url(reader);
         Some(Store {
             connections: self.connections.copied()?,
             connect_timeout: reader.positive(&self.connect_timeout)?,
@@ -92,42 +101,79 @@ impl StoreSection {
             url: url?,
         })
     }
-}
 
-fn resolve_url(field: &Field<SecretUrl>, reader: &mut Reader<'_, '_>) -> Option<StoreUrl> {
-    let read = field.get()?;
-    let url = read.url.expose_secret();
-    if read.literal && password(url).is_some() {
-        reader
-            .findings
-            .error(&field.spot, "holds a password; write ${NAME} in its place and set that environment variable");
+    fn resolve_url(&self, reader: &mut Reader<'_, '_>) -> Option<StoreUrl> {
+        let read = self.url.get()?;
+        let url = read.url.expose_secret();
+        if read.literal && password(url).is_some() {
+            let problem = "holds a password; write ${NAME} in its place and set that environment variable";
+            reader.findings.error(&self.url.spot, problem);
+        }
+        let mut address = match url {
+            "memory:" => None,
+            url => match RedisAddress::parse(url) {
+                Ok(address) => Some(address),
+                // Not shown: what was meant as a password could stand anywhere in it.
+                Err(AddressError::Scheme) => {
+                    let problem = format!("is not the URL of a store; expected one of {FORMS}");
+                    reader.findings.error(&self.url.spot, problem);
+                    return None;
+                }
+                Err(error) => {
+                    reader.findings.error(&self.url.spot, error.to_string());
+                    return None;
+                }
+            },
+        };
+        self.resolve_trust(address.as_mut(), reader);
+        self.resolve_sentinel_login(address.as_mut(), reader);
+        Some(address.map_or(StoreUrl::Memory, |address| StoreUrl::Redis(Box::new(address))))
     }
-    match url.split_once(':').map(|(scheme, _)| scheme) {
-        Some("memory") if url == "memory:" => Some(StoreUrl::Memory),
-        Some("redis") if is_redis(url) => Some(StoreUrl::Redis { url: read.url.clone() }),
-        // What cannot be done yet was told already, see `not_yet`.
-        Some("rediss" | "redis+sentinel" | "redis+cluster") => None,
-        // Not shown: what was meant as a password could stand anywhere in it.
-        _ => {
-            reader.findings.error(&field.spot, format!("is not the URL of a store; expected one of {FORMS}"));
-            None
+
+    fn resolve_trust(&self, address: Option<&mut RedisAddress>, reader: &mut Reader<'_, '_>) {
+        let Some(file) = self.ca_file.given() else { return };
+        let path = reader.folder.join(file);
+        let trust = contents(&path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))
+            .and_then(|pem| Trust::only(&pem).map_err(|error| format!("{} {error}", path.display())));
+        match trust {
+            Ok(trust) => {
+                if !address.is_some_and(|address| address.trust(trust)) {
+                    reader.findings.error(&self.ca_file.spot, "is for a store with TLS; write rediss:// in url");
+                }
+            }
+            Err(problem) => reader.findings.error(&self.ca_file.spot, problem),
+        }
+    }
+
+    fn resolve_sentinel_login(&self, address: Option<&mut RedisAddress>, reader: &mut Reader<'_, '_>) {
+        let (user, password) = (self.sentinel_user.given(), self.sentinel_password_file.given());
+        if user.is_some() && !self.sentinel_password_file.given {
+            reader.findings.error(&self.sentinel_user.spot, "has no password; set sentinel_password_file too");
+        }
+        let field = if user.is_some() { &self.sentinel_user.spot } else { &self.sentinel_password_file.spot };
+        if user.is_none() && password.is_none() {
+            return;
+        }
+        let login = Login { user: user.cloned(), password: password.map(|file| file.content.clone()) };
+        if !address.is_some_and(|address| address.log_in_at_sentinels(login)) {
+            reader.findings.error(field, "is for a store behind Sentinels; write redis+sentinel:// in url");
         }
     }
 }
 
-/// The password in the authority of a URL.
-fn password(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let authority = rest.split('/').next()?;
-    let (user_info, _) = authority.rsplit_once('@')?;
-    user_info.split_once(':').map(|(_, password)| password).filter(|password| !password.is_empty())
+fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut contents = Vec::new();
+    let read = File::open(path)?.take(LARGEST_CA_FILE + 1).read_to_end(&mut contents)?;
+    if u64::try_from(read).is_ok_and(|read| read > LARGEST_CA_FILE) {
+        return Err(std::io::Error::other(format!("longer than {LARGEST_CA_FILE} bytes")));
+    }
+    Ok(contents)
 }
 
-fn is_redis(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else { return false };
-    let database = uri.path().trim_start_matches('/');
-    uri.scheme_str() == Some("redis")
-        && uri.host().is_some_and(|host| !host.is_empty())
-        && (database.is_empty() || database.parse::<u16>().is_ok())
-        && !uri.authority().is_some_and(|authority| authority.as_str().ends_with(':'))
+/// The password in a URL.
+fn password(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let (login, _) = rest.rsplit_once('@')?;
+    login.split_once(':').map(|(_, password)| password).filter(|password| !password.is_empty())
 }

@@ -9,11 +9,12 @@ use queue_core::pacing::{Pace, poll_after};
 use queue_core::recovery::Trouble;
 use queue_core::release::{Release, ReleaseView, TICK};
 use queue_core::store::{
-    Call, Called, Event, Follow, GatewayId, Heard, MAX_BATCH, Merged, Mirror, News, Opening, Period, Proposal, Renewal,
-    Session, StoreError,
+    Call, Called, Ending, Event, Follow, GatewayId, Heard, MAX_BATCH, Merged, Mirror, News, Opening, Period, Proposal,
+    Renewal, StoreError,
 };
 use queue_core::{Life, Timestamp};
 
+use super::absence::Meanwhile;
 use super::line_store::LineStore;
 use super::{GRACE, Room, RoomSnapshot};
 use crate::clock::{self, Instant};
@@ -28,6 +29,7 @@ pub(super) struct Keeper {
     room: Arc<Room>,
     line: Arc<LineStore>,
     proposal: Proposal,
+    listen: Duration,
     gateway: GatewayId,
     memory: Option<Memory>,
     store_metrics: Arc<StoreMetrics>,
@@ -36,6 +38,8 @@ pub(super) struct Keeper {
     /// The period whose marks are brought next.
     period: Option<Period>,
     store_is_up: Option<bool>,
+    /// Whether the store could not decide since it was last told what happened meanwhile.
+    was_away: bool,
 }
 
 /// What is remembered between two looks.
@@ -84,6 +88,7 @@ impl Keeper {
         room: Arc<Room>,
         line: Arc<LineStore>,
         proposal: Proposal,
+        listen: Duration,
         gateway: GatewayId,
         store_metrics: Arc<StoreMetrics>,
         report: Arc<dyn Fn(&str) + Send + Sync>,
@@ -93,6 +98,7 @@ impl Keeper {
             room,
             line,
             proposal,
+            listen,
             gateway,
             memory: None,
             store_metrics,
@@ -100,7 +106,13 @@ impl Keeper {
             swept,
             period: None,
             store_is_up: None,
+            was_away: false,
         }
+    }
+
+    fn opening(&self) -> Opening {
+        let life = Life::after_loss(clock::now(), None);
+        Opening { proposal: self.proposal.clone(), life, listen: self.listen }
     }
 
     pub(super) async fn run(&mut self) {
@@ -109,6 +121,7 @@ impl Keeper {
         loop {
             ticks.tick().await;
             let mut outcome = self.tick().await;
+            self.was_away |= outcome.is_err();
             if let Some(trouble) = outcome.as_ref().err().and_then(Trouble::of) {
                 outcome = self.heal(trouble).await;
             }
@@ -141,8 +154,7 @@ impl Keeper {
         let mirror = self.memory.as_ref().map(|memory| &memory.mirror);
         let Some(merged) = self.line.heal(trouble, mirror).await? else {
             // Nobody remembers anything: the room begins.
-            let opening = Opening { proposal: self.proposal.clone(), life: Life::after_loss(clock::now(), None) };
-            return self.line.open(&opening).await.map(drop);
+            return self.line.open(&self.opening()).await.map(drop);
         };
         match merged {
             Merged::Began => tracing::warn!(
@@ -177,9 +189,8 @@ impl Keeper {
     async fn look(&mut self) -> Result<(), StoreError> {
         let Some(memory) = &mut self.memory else {
             // A gateway that starts also says which limits its config has.
-            let opening = Opening { proposal: self.proposal.clone(), life: Life::after_loss(clock::now(), None) };
             if !self.line.has_tokens() {
-                self.line.open(&opening).await?;
+                self.line.open(&self.opening()).await?;
             }
             return self.look_anew().await;
         };
@@ -211,22 +222,25 @@ impl Keeper {
     /// The store is back: those who came meanwhile are collected before anybody gets a place, and whoever was let in makes
     /// itself known.
     async fn welcome_back(&mut self) -> Result<(), StoreError> {
-        let was_away = self.store_is_up == Some(false);
-        let (arrived, let_in) = self.room.absence.end();
-        let told = self.tell_absence(was_away && arrived > 0, &let_in).await;
-        if told.is_err() {
-            self.room.absence.go_on(arrived, let_in);
+        let meanwhile = self.room.absence.end();
+        let told = self.tell(&meanwhile).await;
+        match &told {
+            Ok(()) => self.was_away = false,
+            Err(_) => self.room.absence.go_on(meanwhile),
         }
         told
     }
 
-    async fn tell_absence(&self, collects: bool, let_in: &[Session]) -> Result<(), StoreError> {
-        if collects {
+    async fn tell(&self, meanwhile: &Meanwhile) -> Result<(), StoreError> {
+        if self.was_away && meanwhile.arrived > 0 {
             self.line.collect(self.room.provisional_poll() + GRACE).await?;
         }
-        for sessions in let_in.chunks(MAX_BATCH) {
+        for sessions in meanwhile.let_in.chunks(MAX_BATCH) {
             let known = sessions.iter().map(|session| Renewal { session: *session, span: Duration::ZERO }).collect();
             self.line.renew(known).await?;
+        }
+        for sessions in meanwhile.ended.chunks(MAX_BATCH) {
+            self.line.end(sessions.iter().map(|session| Ending { session: *session }).collect()).await?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use queue_core::line::{Line, Standing};
 use queue_core::pacing::{Estimate, Pace, Speed, poll_after};
 use queue_core::store::{Follow, Mirror, News, Snapshot, Summary};
+use queue_core::stretch::Stretch;
 use queue_core::{HighWater, Life, Limits, Place, Policy, PollInterval, Timestamp, VisitorId};
 
 use crate::clock::Instant;
@@ -98,16 +99,15 @@ impl RoomSnapshot {
                 Standing::Unknown => 0,
             };
         };
-        if before.state(place).is_some() {
-            return before.ahead(place);
-        }
         match line.stretches().last() {
             // Given since: behind all of those, and behind whoever came before it.
             Some(newest) if place > newest.life().mark() => {
+                let older = before.stretches().iter().filter(|stretch| stretch.life() < newest.life());
                 let unseen = place.sequence.get().saturating_sub(newest.last().sequence.get());
                 let up_to = newest.waiting_up_to(place) + unseen;
-                before.waiting() + up_to.saturating_sub(1)
+                older.map(Stretch::waiting).sum::<u32>() + up_to.saturating_sub(1)
             }
+            _ if before.state(place).is_some() => before.ahead(place),
             _ => line.without_gone().ahead(place),
         }
     }

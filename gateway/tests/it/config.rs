@@ -4,6 +4,7 @@ mod environment;
 mod fields;
 mod secrets;
 mod shipped;
+mod store;
 mod together;
 
 use std::path::PathBuf;

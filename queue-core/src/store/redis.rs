@@ -1,15 +1,20 @@
 //! The Redis adapter: every step is one script, every call has its own deadline.
 
+mod address;
+mod confirm;
+mod link;
 mod reply;
 mod scripts;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::io::tcp::TcpSettings;
-use redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisError, ServerErrorKind, Value};
-use secrecy::{ExposeSecret, SecretString};
+use redis::{RedisError, ServerErrorKind, Value};
 
+pub use self::address::{AddressError, HostPort, Login, RedisAddress};
+use self::confirm::Confirmer;
+use self::link::{Link, LinkSettings, Script};
+pub use self::link::{Trust, TrustError};
 use self::scripts::{Arguments, SCRIPTS, Scripts};
 use super::{
     Arrival, Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Heard, Joined, MAX_BATCH, Merged,
@@ -19,27 +24,28 @@ use super::{
 use crate::RoomId;
 use crate::high_water::Version;
 
-/// How to reach a Redis.
+/// How to use a Redis.
 #[derive(Clone, Debug)]
 pub struct RedisSettings {
-    /// `redis://` or `rediss://` address; may carry a password.
-    pub url: SecretString,
-    /// How long a call may take, script loading included.
+    /// Where it is.
+    pub address: RedisAddress,
+    /// How long a call may take, connecting and script loading included.
     pub deadline: Duration,
     /// How long a connection may take.
     pub connect_timeout: Duration,
+    /// How long a connection on which a call got no answer in time may leave a question of ours unanswered; then it is
+    /// replaced.
+    pub response_timeout: Duration,
     /// The longest pause between two attempts to connect.
     pub max_reconnect_delay: Duration,
     /// Where steps read the host's time; `None`: the server's own TIME.
     pub clock: Option<Clock>,
 }
 
-/// Commands that may wait in the connection's own queue. Calls are batches, so more than this is a store that stands still.
-const PIPELINE_BUFFER: usize = 1_024;
-
 /// Lines in a Redis. One connection, so calls of one gateway take effect in the order they were made.
 pub struct RedisStore {
-    connection: ConnectionManager,
+    link: Arc<Link>,
+    confirmer: Confirmer,
     deadline: Duration,
     clock: Option<Clock>,
 }
@@ -51,44 +57,30 @@ impl std::fmt::Debug for RedisStore {
 }
 
 impl RedisStore {
-    /// A store that connects at its first call. Must be made within a tokio runtime.
+    /// A store that begins to connect. Must be made within a tokio runtime.
     ///
     /// # Errors
-    /// When the address cannot be one of a Redis.
+    /// When the address needs what this host does not have, for example certificate authorities.
     pub fn new(settings: RedisSettings) -> Result<Self, StoreError> {
-        let address: ConnectionInfo =
-            settings.url.expose_secret().into_connection_info().map_err(|error| classify(&error))?;
-        // Without it a small command waits for the delayed acknowledgement of the one before.
-        let client = Client::open(address.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
-            .map_err(|error| classify(&error))?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(settings.connect_timeout))
-            .set_response_timeout(Some(settings.deadline))
-            .set_number_of_retries(1)
-            .set_max_delay(settings.max_reconnect_delay)
-            .set_pipeline_buffer_size(PIPELINE_BUFFER);
-        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(|error| classify(&error))?;
-        Ok(Self { connection, deadline: settings.deadline, clock: settings.clock })
+        let RedisSettings { address, deadline, connect_timeout, response_timeout, max_reconnect_delay, clock } =
+            settings;
+        let link = Link::open(address, LinkSettings { connect_timeout, response_timeout, max_reconnect_delay })?;
+        let link = Arc::new(link);
+        Ok(Self { confirmer: Confirmer::new(link.clone()), link, deadline, clock })
     }
 
     fn step<'a, T: 'a>(
         &'a self,
         room: &'a RoomId,
         caller: Caller,
-        script: fn(&Scripts) -> &redis::Script,
+        script: fn(&Scripts) -> &Script,
         arguments: impl FnOnce(&mut Arguments) + Send + 'a,
         read: fn(&Value) -> Option<T>,
     ) -> Pending<'a, T> {
         Box::pin(async move {
-            let mut list = Arguments::begin(&caller, self.clock.as_ref(), "");
+            let mut list = Arguments::begin(&caller, self.clock.as_ref());
             arguments(&mut list);
-            let mut invocation = script(&SCRIPTS).key(format!("usher:{{{room}}}"));
-            for argument in list.into_inner() {
-                invocation.arg(argument);
-            }
-            let mut connection = self.connection.clone();
-            let answer = tokio::time::timeout(self.deadline, invocation.invoke_async::<Value>(&mut connection)).await;
-            let value = answer.map_err(|_| StoreError::Timeout)?.map_err(|error| classify(&error))?;
+            let value = self.link.invoke(script(&SCRIPTS), &key(room), &list, self.deadline).await?;
             reply::stamped(&value, read)
         })
     }
@@ -97,7 +89,7 @@ impl RedisStore {
 impl Store for RedisStore {
     fn open<'a>(&'a self, room: &'a RoomId, caller: Caller, opening: Opening) -> Pending<'a, Summary> {
         let arguments = move |list: &mut Arguments| {
-            list.proposal(&opening.proposal).mark(opening.life.mark());
+            list.proposal(&opening.proposal).mark(opening.life.mark()).span(opening.listen);
         };
         Box::pin(async move {
             let opened = self.step(room, caller, |s| &s.open, arguments, reply::raw_summary).await?;
@@ -132,8 +124,10 @@ impl Store for RedisStore {
             }
         };
         Box::pin(async move {
+            let confirmation = self.confirmation();
             let answer = self.step(room, caller, |s| &s.join, arguments, reply::rows).await?;
-            reply::each(answer, &arrivals, |row, arrival, time| reply::joined(row, *arrival, time))
+            let answer = reply::each(answer, &arrivals, |row, arrival, time| reply::joined(row, *arrival, time))?;
+            Ok(confirmation.joins(room, answer).await)
         })
     }
 
@@ -152,8 +146,10 @@ impl Store for RedisStore {
             }
         };
         Box::pin(async move {
+            let confirmation = self.confirmation();
             let answer = self.step(room, caller, |s| &s.claim, arguments, reply::rows).await?;
-            reply::each(answer, &claims, |row, claim, _| reply::claimed(row, claim.visitor))
+            let answer = reply::each(answer, &claims, |row, claim, _| reply::claimed(row, claim.visitor))?;
+            Ok(confirmation.claims(room, answer).await)
         })
     }
 
@@ -267,6 +263,11 @@ impl Store for RedisStore {
     }
 }
 
+/// What all keys of a room begin with.
+fn key(room: &RoomId) -> String {
+    format!("usher:{{{room}}}")
+}
+
 /// What an error of the client library means for a decision.
 fn classify(error: &RedisError) -> StoreError {
     use redis::ErrorKind::Server;
@@ -277,9 +278,18 @@ fn classify(error: &RedisError) -> StoreError {
         (Server(ServerErrorKind::ReadOnly), _) | (_, Some("OOM" | "MISCONF" | "NOREPLICAS")) => {
             StoreError::ReadOnly(error.to_string())
         }
-        (Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown), _) | (_, Some("BUSY")) => {
-            StoreError::Loading(error.to_string())
-        }
+        (
+            Server(
+                ServerErrorKind::BusyLoading
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::TryAgain,
+            ),
+            _,
+        )
+        | (_, Some("BUSY")) => StoreError::Loading(error.to_string()),
+        // Another node of a cluster knows who is in charge, and that one cannot be reached.
+        (Server(ServerErrorKind::Moved | ServerErrorKind::Ask), _) => StoreError::Io(error.to_string()),
         (Server(_) | redis::ErrorKind::Extension | redis::ErrorKind::Parse, _) => StoreError::Script(error.to_string()),
         _ => StoreError::Io(error.to_string()),
     }

@@ -7,3 +7,4 @@ mod keeping;
 //mod simulation;
 mod support;
 mod ticket;
+mod topology;

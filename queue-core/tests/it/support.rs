@@ -5,11 +5,12 @@ pub(crate) mod clock;
 pub(crate) mod dice;
 pub(crate) mod redis_data;
 pub(crate) mod redis_server;
+pub(crate) mod wait;
 pub(crate) mod world;
 
 use std::time::Duration;
 
-use queue_core::store::{MAX_BATCH, RedisSettings, RedisStore, Session, Terms};
+use queue_core::store::{MAX_BATCH, RedisAddress, RedisSettings, RedisStore, Session, Terms};
 use queue_core::{Limits, Place, SessionId, Timestamp, VisitorId};
 
 use self::clock::TestClock;
@@ -65,9 +66,10 @@ pub(crate) fn place(sequence: u32) -> Place {
 /// A store on that server which reads this clock instead of the server's.
 pub(crate) fn redis_store(server: &RedisServer, clock: &TestClock) -> RedisStore {
     let settings = RedisSettings {
-        url: server.url().into(),
+        address: RedisAddress::parse(&server.url()).unwrap(),
         deadline: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(5),
+        response_timeout: Duration::from_secs(20),
         max_reconnect_delay: Duration::from_millis(100),
         clock: Some(clock.host()),
     };

@@ -154,11 +154,6 @@ fn what_is_not_supported_yet_says_so() {
     ] {
         assert_eq!(only_error(&format!("{lines}\n")), told);
     }
-    for scheme in ["rediss", "redis+sentinel", "redis+cluster"] {
-        let report = check(&format!("{SMALLEST}[store]\nurl = \"{scheme}://h/name\"\n"));
-        let messages: Vec<_> = report.errors.iter().map(|finding| finding.message.as_str()).collect();
-        assert!(messages.contains(&format!("url with {scheme}: is not supported yet").as_str()), "{report}");
-    }
 }
 
 /// What is doubtful is told and does not stop the gateway.

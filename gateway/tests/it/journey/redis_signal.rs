@@ -16,6 +16,11 @@ impl RedisProcess {
         Self(id.trim().parse().unwrap())
     }
 
+    /// What a Redis tells of itself.
+    pub(crate) async fn info(redis: &RedisServer) -> String {
+        say(redis, "INFO").await
+    }
+
     /// It forgets everything.
     pub(crate) async fn flush(redis: &RedisServer) {
         let answer = say(redis, "FLUSHALL").await;

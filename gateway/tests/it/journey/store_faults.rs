@@ -4,6 +4,7 @@
 use super::ask::Ask;
 use super::redis_server::RedisServer;
 use super::redis_signal::RedisProcess;
+use super::wait::eventually;
 use super::{Gateway, ONE_SLOT, Occupied, Origin, Setup};
 
 const JOIN: &str = "/_usher/concert/join";
@@ -148,4 +149,40 @@ async fn redis_dies_in_mid_run() {
     insider.send(Ask::get("/session/complete")).await.expect(200);
     let log = gateway.process.log();
     assert!(log.contains("the store cannot decide"), "{log}");
+}
+
+/// A replica that stands still: who would be let in gets a place and is told to wait, and enters with it when the replica
+/// goes on. Whoever was let in before goes on all the while.
+#[tokio::test]
+async fn a_replica_hangs_in_mid_run() {
+    let options = |more: &[&str]| {
+        let more: Vec<_> = more.iter().map(ToString::to_string).collect();
+        move |port: u16, _: &std::path::Path| {
+            ["--port".to_owned(), port.to_string()].into_iter().chain(more.clone()).collect()
+        }
+    };
+    let Some(primary) = RedisServer::start_with(options(&["--repl-diskless-sync-delay", "0"])) else { return };
+    let of = format!("127.0.0.1 {}", primary.port());
+    let replica = RedisServer::start_with(options(&["--replicaof", &of])).unwrap();
+    eventually("a replica that follows", async || {
+        RedisProcess::info(&primary).await.contains("state=online").then_some(())
+    })
+    .await;
+    let origin = Origin::start().await;
+    let two = ONE_SLOT.replace("total_active_users = 1", "total_active_users = 2");
+    let gateway = Gateway::start(&Setup::before(&origin).room(&two).redis(&primary.url())).await;
+    let mut insider = gateway.admitted().await;
+
+    replica.freeze();
+    let mut visitor = gateway.visitor();
+    let joined = visitor.join().await;
+    assert_ne!(joined["state"], "admitted", "{joined}");
+    let polled = visitor.position("").await;
+    assert_ne!(polled["state"], "admitted", "{polled}");
+    assert!(visitor.ticket().is_none());
+    insider.send(Ask::get("/v1/events")).await.expect(200);
+
+    replica.thaw();
+    visitor.enters().await;
+    visitor.send(Ask::get("/v1/events")).await.expect(200);
 }

@@ -141,7 +141,7 @@ impl KeptRoom {
             closes_at: kept.closes_at.map(at),
         };
         let source = self.config_loaded.map_or(LimitsSource::Operator, |loaded| LimitsSource::Config(at(loaded)));
-        let opening = Opening { proposal: Proposal { limits, source }, life: line.life() };
+        let opening = Opening { proposal: Proposal { limits, source }, life: line.life(), listen: Duration::ZERO };
         // Time goes on from where it was, also on a host whose clock was set back meanwhile.
         let now = clock.now().max(at(self.now));
         let mut room = Room::new(&opening, now, 0);

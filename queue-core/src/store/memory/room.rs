@@ -64,6 +64,8 @@ pub(super) struct Room {
     /// When this life began.
     began: Timestamp,
     pub(super) hold_until: Timestamp,
+    /// Whether calls were held for a loss in this life.
+    held: bool,
     unknown: Unknown,
     silence: Silence,
     /// Until when arrivals are collected; zero: they are not.
@@ -102,7 +104,8 @@ impl Room {
             limits_source: opening.proposal.source,
             paused: false,
             began: now,
-            hold_until: Timestamp::ZERO,
+            hold_until: if opening.listen > Duration::ZERO { now + opening.listen } else { Timestamp::ZERO },
+            held: false,
             unknown: Unknown::default(),
             silence: Silence::default(),
             collect_until: Timestamp::ZERO,

@@ -51,6 +51,7 @@ local function live_on()
   room.began = room.now
   room.tokens, room.tokens_at = 0, room.now
   room.hold_until = math.max(room.hold_until, room.now + hold)
+  room.held = 1
   room.unknown_claims = math.max(room.unknown_claims, room.claims)
   room.unknown_known = redis.call('ZCOUNT', key('active'), '(' .. show(room.now - LEEWAY), '+inf')
   room.server = ARGV[9]
@@ -68,7 +69,7 @@ if not room then
     tokens_at = now, total = tonumber(ARGV[10]), rate = tonumber(ARGV[11]), burst = tonumber(ARGV[12]),
     max_line = tonumber(ARGV[13]), queue_all = tonumber(ARGV[14]), opens = tonumber(ARGV[15]), closes = tonumber(ARGV[16]),
     limits_version = math.max(1, tonumber(ARGV[19])), operator = ARGV[17] == 'operator' and 1 or 0,
-    source_at = tonumber(ARGV[18]), paused = tonumber(ARGV[20]), began = now, hold_until = 0, collect_until = 0,
+    source_at = tonumber(ARGV[18]), paused = tonumber(ARGV[20]), began = now, hold_until = 0, held = 0, collect_until = 0,
     unknown_claims = 0, unknown_out = -1, unknown_all = 0, unknown_until = 0, unknown_known = 0, past = '', server = ARGV[9] }
   live_on()
   lives = stretches()
@@ -179,11 +180,14 @@ if control > room.limits_version then
   room.paused = tonumber(ARGV[20])
 end
 
-local held, young = room.hold_until > room.began, room.now < room.began + hold
+local held, young = room.held == 1, room.now < room.began + hold
 local news = false
 for _, told in ipairs(past) do news = learn(told.start, told.last) or news end
 keep_lives()
-if news and not held and (memory or young) then room.hold_until = math.max(room.hold_until, room.now + hold) end
+if news and not held and (memory or young) then
+  room.hold_until = math.max(room.hold_until, room.now + hold)
+  room.held = 1
+end
 if memory or news and not held and young then
   local more = math.max(0, tonumber(ARGV[26]) - room.unknown_claims)
   room.unknown_claims = room.unknown_claims + more
@@ -200,7 +204,7 @@ redis.call('HSET', key('state'), 'life', show(room.life), 'epoch', show(math.flo
   'total', room.total, 'rate', room.rate, 'burst', room.burst, 'max_line', room.max_line, 'queue_all', room.queue_all,
   'opens', show(room.opens), 'closes', show(room.closes), 'limits_version', show(room.limits_version),
   'operator', room.operator, 'source_at', show(room.source_at), 'paused', room.paused, 'began', show(room.began),
-  'hold_until', show(room.hold_until), 'collect_until', show(room.collect_until),
+  'hold_until', show(room.hold_until), 'held', room.held, 'collect_until', show(room.collect_until),
   'unknown_claims', show(room.unknown_claims), 'unknown_out', show(room.unknown_out), 'unknown_all', room.unknown_all,
   'unknown_until', show(room.unknown_until), 'unknown_known', room.unknown_known, 'past', room.past, 'server', room.server)
 

@@ -3,8 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::Script;
-
+use super::link::Script;
 use crate::store::{Ask, Caller, Clock, Control, LimitsSource, Proof, Proposal, Session, Testimony};
 use crate::{Limits, Place, Timestamp, VisitorId};
 
@@ -74,12 +73,15 @@ impl Scripts {
     }
 }
 
+/// Which argument says which server this is, from 0.
+const SERVER: usize = 8;
+
 /// A step's arguments: what the caller has seen, then the step's own.
 pub(super) struct Arguments(Vec<Vec<u8>>);
 
 impl Arguments {
     /// What every step is told first.
-    pub(super) fn begin(caller: &Caller, clock: Option<&Clock>, server: &str) -> Self {
+    pub(super) fn begin(caller: &Caller, clock: Option<&Clock>) -> Self {
         let mut list = Self(Vec::with_capacity(16));
         let seen = caller.seen;
         list.mark(seen.life.mark()).number(seen.version).mark(seen.last).mark(seen.frontier).number(seen.claims);
@@ -88,12 +90,16 @@ impl Arguments {
             Some(clock) => list.instant(clock.now()),
             None => list.text(""),
         };
-        list.text(server);
+        // Where the server will stand.
+        list.text("");
         list
     }
 
-    pub(super) fn into_inner(self) -> Vec<Vec<u8>> {
-        self.0
+    /// All of them for this server, by the name of its process; empty where that is not known.
+    pub(super) fn with_server<'a>(&'a self, server: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let (before, after) = self.0.split_at(SERVER.min(self.0.len()));
+        let before = before.iter().map(Vec::as_slice);
+        before.chain([server.as_bytes()]).chain(after.iter().skip(1).map(Vec::as_slice))
     }
 
     pub(super) fn text(&mut self, text: &str) -> &mut Self {

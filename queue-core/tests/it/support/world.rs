@@ -39,7 +39,7 @@ pub(crate) enum Kept {
 /// The opening that a config with these limits proposes, loaded `secs` after the start.
 pub(crate) fn opening(limits: Limits, secs: u64) -> Opening {
     let source = LimitsSource::Config(TestClock::START + Duration::from_secs(secs));
-    Opening { proposal: Proposal { limits, source }, life: life() }
+    Opening { proposal: Proposal { limits, source }, life: life(), listen: Duration::ZERO }
 }
 
 /// The life every test's room begins with.

@@ -1,5 +1,7 @@
 //! A new life, and what gateways remember of the earlier ones.
 
+use std::time::Duration;
+
 use super::{Room, Stay};
 use crate::bits::PlaceState;
 use crate::bucket::Bucket;
@@ -67,7 +69,7 @@ impl Room {
     ) -> Self {
         let Control { limits, source, .. } = testimony.control.clone();
         let proposal = Proposal { limits, source };
-        let mut room = Self::new(&Opening { proposal, life }, host_time, server);
+        let mut room = Self::new(&Opening { proposal, life, listen: Duration::ZERO }, host_time, server);
         if testimony.time > Timestamp::ZERO {
             room.time = SharedTime::starting(Timestamp::from_millis(testimony.time.as_millis()));
         }
@@ -133,6 +135,7 @@ impl Room {
         self.began = now;
         self.bucket = Bucket::empty(now);
         self.hold_until = self.hold_until.max(now + testimony.hold);
+        self.held = true;
         self.silence.restart();
         self.unknown.claims = self.unknown.claims.max(self.claims);
         self.unknown.known = self.sessions(now);
@@ -143,9 +146,10 @@ impl Room {
         self.obey(&testimony.control, now);
         let news = testimony.past.iter().filter(|past| self.line.learn(past.life, past.last)).count() > 0;
         let young = now < self.began + testimony.hold;
-        let held = self.hold_until > self.began;
+        let held = self.held;
         let memory = testimony.proof == Proof::Memory;
         if news && !held && (memory || young) {
+            self.held = true;
             self.hold_until = self.hold_until.max(now + testimony.hold);
         }
         if memory || news && !held && young {
