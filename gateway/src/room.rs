@@ -14,6 +14,7 @@ mod promises;
 mod snapshot;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -60,6 +61,9 @@ pub struct Room {
     promises: Promises,
     heard: HeardPlaces,
     absence: Absence,
+    /// Until the store is back and has heard what happened meanwhile nobody new is given a place: those who came first shall
+    /// have theirs first.
+    is_away: AtomicBool,
     /// Sessions older than the room's life that the store has heard of again.
     found: Mutex<HashSet<SessionId>>,
     line: Arc<LineStore>,
@@ -164,6 +168,7 @@ impl Room {
             promises: Promises::new(),
             heard: HeardPlaces::new(),
             absence: Absence::default(),
+            is_away: AtomicBool::new(true),
             found: Mutex::default(),
             line: line.clone(),
             born: clock::monotonic(),
@@ -202,6 +207,9 @@ impl Room {
     /// # Errors
     /// When the store could not decide.
     pub async fn join(&self, arrival: Arrival) -> Result<Joined, StoreError> {
+        if self.is_away.load(Ordering::Acquire) {
+            return Err(StoreError::Loading("what happened while the store was away is not told yet".to_owned()));
+        }
         let joined = self.joins.ask(arrival).await?;
         match joined {
             Joined::Placed { .. } => self.metrics.joins.inc(),

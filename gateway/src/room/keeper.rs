@@ -2,6 +2,7 @@
 //! pace, however many poll. Where the store remembers less than it should, tells it what is remembered here.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use queue_core::line::Line;
@@ -38,8 +39,6 @@ pub(super) struct Keeper {
     /// The period whose marks are brought next.
     period: Option<Period>,
     store_is_up: Option<bool>,
-    /// Whether the store could not decide since it was last told what happened meanwhile.
-    was_away: bool,
 }
 
 /// What is remembered between two looks.
@@ -66,7 +65,10 @@ impl Memory {
     /// could come back were there.
     fn note_hold(&mut self, before: Option<Self>) {
         let summary = &self.mirror.summary;
-        self.last_hold = self.last_hold.max(summary.hold_until);
+        // A room that only begins has lost nothing.
+        if self.mirror.line.stretches().len() > 1 {
+            self.last_hold = self.last_hold.max(summary.hold_until);
+        }
         if summary.time >= summary.hold_until {
             self.before_loss = None;
         } else if let Some(before) = before {
@@ -106,7 +108,6 @@ impl Keeper {
             swept,
             period: None,
             store_is_up: None,
-            was_away: false,
         }
     }
 
@@ -121,7 +122,9 @@ impl Keeper {
         loop {
             ticks.tick().await;
             let mut outcome = self.tick().await;
-            self.was_away |= outcome.is_err();
+            if outcome.is_err() {
+                self.room.is_away.store(true, Ordering::Release);
+            }
             if let Some(trouble) = outcome.as_ref().err().and_then(Trouble::of) {
                 outcome = self.heal(trouble).await;
             }
@@ -225,14 +228,14 @@ impl Keeper {
         let meanwhile = self.room.absence.end();
         let told = self.tell(&meanwhile).await;
         match &told {
-            Ok(()) => self.was_away = false,
+            Ok(()) => self.room.is_away.store(false, Ordering::Release),
             Err(_) => self.room.absence.go_on(meanwhile),
         }
         told
     }
 
     async fn tell(&self, meanwhile: &Meanwhile) -> Result<(), StoreError> {
-        if self.was_away && meanwhile.arrived > 0 {
+        if self.room.is_away.load(Ordering::Acquire) && meanwhile.arrived > 0 {
             self.line.collect(self.room.provisional_poll() + GRACE).await?;
         }
         for sessions in meanwhile.let_in.chunks(MAX_BATCH) {

@@ -163,8 +163,18 @@ impl Gateway {
     /// Starts and waits until a decision would work.
     pub(crate) async fn ready(setup: &Setup) -> Self {
         let gateway = Self::start(setup).await;
-        gateway.becomes_ready().await;
+        gateway.begins().await;
         gateway
+    }
+
+    /// Waits until it is ready and a room that begins on a shared store has listened for tokens of an earlier life.
+    pub(crate) async fn begins(&self) {
+        self.becomes_ready().await;
+        eventually("the beginning", async || {
+            let held = self.metrics().await.value(&format!("usher_hold_seconds{{room=\"{ROOM}\"}}"));
+            (held == 0.0).then_some(())
+        })
+        .await;
     }
 
     pub(crate) async fn becomes_ready(&self) {
@@ -187,7 +197,7 @@ impl Gateway {
 
     /// Somebody who is in.
     pub(crate) async fn admitted(&self) -> Visitor {
-        self.becomes_ready().await;
+        self.begins().await;
         let mut visitor = self.visitor();
         let answer = visitor.send(Ask::page("/")).await.expect(200);
         assert!(visitor.ticket().is_some(), "a ticket: {:?}", answer.headers);
