@@ -83,6 +83,14 @@ impl<'a> Desk<'a> {
             }
             Ok(Joined::Full) => Answer::Full,
             Ok(Joined::Closed) => Answer::Closed,
+            // Not told yet: the place leads to the session once every replica has it.
+            Ok(Joined::Unconfirmed { place, session }) => {
+                let joined = session.id.started;
+                let mut document = self.bare(State::Called, joined);
+                document.position = Some(1);
+                document.token = Some(self.sign_token(visitor, place, joined));
+                Answer::Position(document)
+            }
             Ok(Joined::Placed { place, joined }) => {
                 let token = self.sign_token(visitor, place, joined);
                 let ahead = self.ahead(place);
@@ -222,7 +230,9 @@ impl<'a> Desk<'a> {
             }
             Ok(Claimed::Admitted(session)) => Answer::Position(self.admitted(session, token.joined)),
             Ok(Claimed::Ended) => Answer::Position(self.bare(State::Ended, token.joined)),
-            Ok(Claimed::Offered) => Answer::Position(self.unmoved(self.called(token), query.seen)),
+            Ok(Claimed::Offered | Claimed::Unconfirmed(_)) => {
+                Answer::Position(self.unmoved(self.called(token), query.seen))
+            }
             Ok(Claimed::Refused(refusal)) => self.refused(refusal, token, query),
             Ok(Claimed::NotCalled | Claimed::Missed) => {
                 let ahead = self.ahead(token.place);
@@ -264,7 +274,7 @@ impl<'a> Desk<'a> {
                 document.degraded |= matches!(refusal, Refusal::Holding(_));
                 Answer::Position(self.unmoved(document, query.seen))
             }
-            Refusal::CohortFull | Refusal::RateLimited(_) | Refusal::Unconfirmed => {
+            Refusal::CohortFull | Refusal::RateLimited(_) => {
                 Answer::Position(self.unmoved(self.called(token), query.seen))
             }
         }

@@ -138,6 +138,7 @@ impl Room {
             proposal: proposal.clone(),
             session: policy.session_duration(),
             longest_poll: policy.poll_interval().max,
+            collect: provisional_poll(&policy) + GRACE,
         };
         let line = Arc::new(LineStore::new(LineStoreParts {
             store,
@@ -212,7 +213,7 @@ impl Room {
         }
         let joined = self.joins.ask(arrival).await?;
         match joined {
-            Joined::Placed { .. } => self.metrics.joins.inc(),
+            Joined::Placed { .. } | Joined::Unconfirmed { .. } => self.metrics.joins.inc(),
             Joined::Admitted { .. } => {
                 self.metrics.joins.inc();
                 self.metrics.admissions.inc();
@@ -301,8 +302,7 @@ impl Room {
 
     /// How often somebody without a place is told to ask.
     pub fn provisional_poll(&self) -> Duration {
-        let bounds = self.policy.poll_interval();
-        PROVISIONAL_POLL.clamp(bounds.min, bounds.max)
+        provisional_poll(&self.policy)
     }
 
     /// A place was heard.
@@ -329,6 +329,11 @@ impl Room {
     fn uptime(&self, now: Instant) -> Duration {
         now.duration_since(self.born)
     }
+}
+
+fn provisional_poll(policy: &Policy) -> Duration {
+    let bounds = policy.poll_interval();
+    PROVISIONAL_POLL.clamp(bounds.min, bounds.max)
 }
 
 /// Whether a session began by the claim just answered, and not by an earlier one whose answer was lost.

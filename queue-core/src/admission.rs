@@ -20,8 +20,6 @@ pub enum Refusal {
     CohortFull,
     /// The rate is used up; a token is there after this long.
     RateLimited(Duration),
-    /// The admission is made but not yet safe on the replicas: ask again, and the same session is answered.
-    Unconfirmed,
 }
 
 /// What the admission rule looks at.

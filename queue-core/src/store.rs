@@ -156,6 +156,13 @@ pub enum Joined {
         /// The session that began.
         session: Session,
     },
+    /// Straight in, and not yet safe on the replicas: nothing that a visitor may be told. The place leads to the session.
+    Unconfirmed {
+        /// The place that was used.
+        place: Place,
+        /// The session that began.
+        session: Session,
+    },
     /// Those who came while the store was away are being collected: places are given in the order of arrival afterwards.
     Collected {
         /// When it came.
@@ -183,6 +190,8 @@ pub struct Claim {
 pub enum Claimed {
     /// In: the same session on every repetition.
     Admitted(Session),
+    /// In, and not yet safe on the replicas: nothing that a visitor may be told. Asked again, it is the same session.
+    Unconfirmed(Session),
     /// A slot is there; it was not to be taken yet.
     Offered,
     /// An offered slot was left unclaimed for the claim window: the place is gone until it is heard again.

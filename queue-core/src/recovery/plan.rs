@@ -43,6 +43,8 @@ pub struct House {
     pub session: Duration,
     /// The longest interval that visitors are told: within it everybody who polls is heard.
     pub longest_poll: Duration,
+    /// How long arrivals are collected after a new life began.
+    pub collect: Duration,
 }
 
 /// What to tell the store at shared time `now`. `None` when nothing is remembered here: then an absent room is a first
@@ -61,6 +63,9 @@ pub fn plan(
         return None;
     }
     let mut past = past(mirror, seen);
+    for place in witness.unconfirmed().into_iter().map(|(_, place)| place) {
+        past.iter_mut().for_each(|past| past.unspend(place));
+    }
     if trouble != Trouble::Unmerged {
         past.extend(witness.tokens().map(|(life, last)| PastStretch { life, last, spent: Vec::new() }));
         past.sort_by_key(|past| past.life);
@@ -98,6 +103,7 @@ pub fn plan(
         proof: if remembers && !by_tokens { Proof::Memory } else { Proof::Token },
         control,
         hold,
+        collect: house.collect,
         inside,
         time: if remembers { now } else { Timestamp::ZERO },
         frontier: mirror.map_or(Place::NOTHING, |mirror| mirror.line.frontier()).max(seen.frontier),
@@ -105,6 +111,7 @@ pub fn plan(
         spent: witness.spent(),
         joins: witness.joins(),
         sessions: witness.sessions(),
+        unconfirmed: witness.unconfirmed(),
         ended,
     })
 }
@@ -175,7 +182,12 @@ mod tests {
             closes_at: None,
         };
         let proposal = Proposal { limits, source: LimitsSource::Config(NOW) };
-        House { proposal, session: Duration::from_secs(60), longest_poll: Duration::from_secs(60) }
+        House {
+            proposal,
+            session: Duration::from_secs(60),
+            longest_poll: Duration::from_secs(60),
+            collect: Duration::ZERO,
+        }
     }
 
     fn witness() -> Witness {

@@ -17,6 +17,7 @@ pub struct Witness {
     joins: VecDeque<(Timestamp, VisitorId, Place)>,
     spent: VecDeque<(Timestamp, Place)>,
     sessions: HashMap<VisitorId, (Session, Place)>,
+    unconfirmed: HashMap<VisitorId, (Session, Place)>,
     ended: VecDeque<(Timestamp, VisitorId, Timestamp)>,
     /// The highest place of each life that a token spoke of and the store did not know.
     tokens: BTreeMap<Life, Place>,
@@ -41,6 +42,7 @@ impl Witness {
             match *joined {
                 Joined::Placed { place, .. } => self.joins.push_back((at, arrival.visitor, place)),
                 Joined::Admitted { place, session } => self.admitted(at, session, place),
+                Joined::Unconfirmed { place, session } => self.is_unconfirmed(session, place),
                 Joined::Collected { .. } | Joined::Full | Joined::Closed => {}
             }
         }
@@ -50,14 +52,21 @@ impl Witness {
     /// Places were claimed.
     pub fn claimed(&mut self, at: Timestamp, items: &[Claim], answers: &[Claimed]) {
         for (claim, claimed) in items.iter().zip(answers) {
-            if let Claimed::Admitted(session) = *claimed {
-                self.admitted(at, session, claim.place);
+            match *claimed {
+                Claimed::Admitted(session) => self.admitted(at, session, claim.place),
+                Claimed::Unconfirmed(session) => self.is_unconfirmed(session, claim.place),
+                _ => {}
             }
         }
         self.forget(at);
     }
 
+    fn is_unconfirmed(&mut self, session: Session, place: Place) {
+        self.unconfirmed.insert(session.id.visitor, (session, place));
+    }
+
     fn admitted(&mut self, at: Timestamp, session: Session, place: Place) {
+        self.unconfirmed.remove(&session.id.visitor);
         self.sessions.insert(session.id.visitor, (session, place));
         self.spent.push_back((at, place));
     }
@@ -136,6 +145,10 @@ impl Witness {
         self.sessions.values().copied().collect()
     }
 
+    pub(super) fn unconfirmed(&self) -> Vec<(Session, Place)> {
+        self.unconfirmed.values().copied().collect()
+    }
+
     pub(super) fn own_ended(&self) -> impl Iterator<Item = (VisitorId, Timestamp)> {
         self.ended.iter().map(|(_, visitor, until)| (*visitor, *until))
     }
@@ -160,8 +173,10 @@ impl Witness {
         while self.looks.get(1).is_some_and(|(at, ..)| old(*at)) {
             self.looks.pop_front();
         }
-        if self.sessions.len().is_power_of_two() {
-            self.sessions.retain(|_, (session, _)| session.ends + LEEWAY > now);
+        for sessions in [&mut self.sessions, &mut self.unconfirmed] {
+            if sessions.len().is_power_of_two() {
+                sessions.retain(|_, (session, _)| session.ends + LEEWAY > now);
+            }
         }
     }
 }

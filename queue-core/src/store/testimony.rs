@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{LimitsSource, MAX_BATCH, Session};
+use super::{HeardChunk, LimitsSource, MAX_BATCH, Session};
 use crate::high_water::Version;
 use crate::{Life, Limits, Place, Timestamp, VisitorId};
 
@@ -56,6 +56,17 @@ pub struct PastStretch {
     pub spent: Vec<(u32, Vec<u8>)>,
 }
 
+impl PastStretch {
+    /// As if a place had not been used.
+    pub(crate) fn unspend(&mut self, place: Place) {
+        let (epoch, chunk, offset) = HeardChunk::locate(place);
+        let bits = self.spent.iter_mut().find(|(number, _)| *number == chunk && epoch == self.life.epoch());
+        if let Some(byte) = bits.and_then(|(_, bits)| bits.get_mut(offset as usize / 8)) {
+            *byte &= !(0x80 >> (offset % 8));
+        }
+    }
+}
+
 /// What is remembered of the rules in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Control {
@@ -80,6 +91,8 @@ pub struct Testimony {
     pub control: Control,
     /// How long calls are held after a new life began.
     pub hold: Duration,
+    /// How long arrivals are collected after a new life began: some came while the store was away.
+    pub collect: Duration,
     /// Who may be inside.
     pub inside: Inside,
     /// Shared time as the gateway would know it now; zero: it does not.
@@ -94,6 +107,9 @@ pub struct Testimony {
     pub joins: Vec<(VisitorId, Place)>,
     /// Live sessions that this gateway issued.
     pub sessions: Vec<(Session, Place)>,
+    /// Sessions that began and that nobody was told of, because not every replica had them. They are taken up while calls are
+    /// held; later their slots may be others', and their places wait as if nothing had happened.
+    pub unconfirmed: Vec<(Session, Place)>,
     /// Sessions that ended before their time, and until when that is remembered.
     pub ended: Vec<(VisitorId, Timestamp)>,
 }
@@ -109,9 +125,13 @@ impl Testimony {
         first(&mut self.spent, &mut rest.spent);
         first(&mut self.joins, &mut rest.joins);
         first(&mut self.sessions, &mut rest.sessions);
+        first(&mut self.unconfirmed, &mut rest.unconfirmed);
         first(&mut self.ended, &mut rest.ended);
-        let more =
-            !(rest.spent.is_empty() && rest.joins.is_empty() && rest.sessions.is_empty() && rest.ended.is_empty());
+        let more = !(rest.spent.is_empty()
+            && rest.joins.is_empty()
+            && rest.sessions.is_empty()
+            && rest.unconfirmed.is_empty()
+            && rest.ended.is_empty());
         let mut parts = vec![self];
         if more {
             parts.extend(rest.parts());

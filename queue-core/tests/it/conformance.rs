@@ -119,5 +119,6 @@ on_every_store! {
         arrivals_are_collected_in_order,
         the_silent_leave_and_the_heard_stay,
         nobody_is_swept_past_a_gateway_that_has_not_told,
+        an_unconfirmed_session_costs_no_place,
     ]
 }

@@ -18,7 +18,6 @@ use self::round::Beside;
 use super::RedisStore;
 use super::link::{Connection, Link};
 use crate::RoomId;
-use crate::admission::Refusal;
 use crate::high_water::HighWater;
 use crate::store::{Claimed, Joined, Stamped, StoreError};
 
@@ -86,8 +85,10 @@ impl Confirmation<'_> {
     pub(super) async fn claims(self, room: &RoomId, mut answer: Stamped<Vec<Claimed>>) -> Stamped<Vec<Claimed>> {
         let admitted = |claimed: &Claimed| matches!(claimed, Claimed::Admitted(_));
         if answer.value.iter().any(admitted) && !self.reached_all(room, &answer.mark).await {
-            for claimed in answer.value.iter_mut().filter(|claimed| admitted(claimed)) {
-                *claimed = Claimed::Refused(Refusal::Unconfirmed);
+            for claimed in &mut answer.value {
+                if let Claimed::Admitted(session) = *claimed {
+                    *claimed = Claimed::Unconfirmed(session);
+                }
             }
         }
         answer
@@ -101,7 +102,7 @@ impl Confirmation<'_> {
         if answer.value.iter().any(admitted) && !self.reached_all(room, &answer.mark).await {
             for joined in &mut answer.value {
                 if let Joined::Admitted { place, session } = *joined {
-                    *joined = Joined::Placed { place, joined: session.id.started };
+                    *joined = Joined::Unconfirmed { place, session };
                 }
             }
         }

@@ -1,10 +1,11 @@
 -- What a gateway remembers: begins a new life where data was lost or lags, else adds what is missing. As in `room/merge.rs`.
 -- ARGV from 10: the limits (limits.lua); [19] their version and [20] the pause; [21] begin, resume or add, [22] the life,
 -- [23] the first version remembered; [24] memory or token; [25] how long calls are held, in ms; [26] most claims seen, [27] of them
--- out again (-1: nobody knows), [28] the latest end of a session; [29] shared time by the gateway (0: unknown), [30] the frontier.
+-- out again (-1: nobody knows), [28] the latest end of a session; [29] shared time by the gateway (0: unknown), [30] the frontier,
+-- [31] how long arrivals are collected, in ms.
 -- Then lists, each after its length: lives (life, last, chunks with number and bits), places spent, joins (visitor, place),
--- sessions (visitor, place, start, end), ended sessions (visitor, until).
-local at = 30
+-- sessions (visitor, place, start, end), unconfirmed ones, ended sessions (visitor, until).
+local at = 31
 local function next_argument()
   at = at + 1
   return ARGV[at]
@@ -52,6 +53,8 @@ local function live_on()
   room.tokens, room.tokens_at = 0, room.now
   room.hold_until = math.max(room.hold_until, room.now + hold)
   room.held = 1
+  local collect = tonumber(ARGV[31])
+  if collect > 0 then room.collect_until = math.max(room.collect_until, room.now + collect) end
   room.unknown_claims = math.max(room.unknown_claims, room.claims)
   room.unknown_known = redis.call('ZCOUNT', key('active'), '(' .. show(room.now - LEEWAY), '+inf')
   room.server = ARGV[9]
@@ -219,6 +222,10 @@ local joins = {}
 for i = 1, next_number() do joins[i] = { next_argument(), next_number() } end
 local found = {}
 for i = 1, next_number() do found[i] = { next_argument(), next_number(), next_number(), next_number() } end
+for _ = 1, next_number() do
+  local session = { next_argument(), next_number(), next_number(), next_number() }
+  if room.now < room.hold_until then found[#found + 1] = session end
+end
 for _ = 1, next_number() do
   local visitor, till = next_argument(), next_number()
   if till + LEEWAY > room.now and not redis.call('ZSCORE', key('ended'), visitor) then remember_end(visitor, till) end

@@ -173,6 +173,7 @@ impl Arguments {
             None => self.text("-1"),
         };
         self.instant(testimony.inside.until).instant(testimony.time).mark(testimony.frontier);
+        self.span(testimony.collect);
         self.list(&testimony.past, |list, past| {
             list.mark(past.life.mark()).mark(past.last);
             list.list(&past.spent, |list, (chunk, bits)| {
@@ -185,9 +186,11 @@ impl Arguments {
         self.list(&testimony.joins, |list, (visitor, place)| {
             list.visitor(*visitor).mark(*place);
         });
-        self.list(&testimony.sessions, |list, (session, place)| {
-            list.visitor(session.id.visitor).mark(*place).instant(session.id.started).instant(session.ends);
-        });
+        for sessions in [&testimony.sessions, &testimony.unconfirmed] {
+            self.list(sessions, |list, (session, place)| {
+                list.visitor(session.id.visitor).mark(*place).instant(session.id.started).instant(session.ends);
+            });
+        }
         self.list(&testimony.ended, |list, (visitor, until)| {
             list.visitor(*visitor).instant(*until);
         })

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use queue_core::admission::Refusal;
+use queue_core::bits::PlaceState;
 use queue_core::line::Standing;
 use queue_core::recovery::{House, LONGEST_LAG, Trouble, Witness, plan};
 use queue_core::store::{Arrival, Claim, Claimed, Joined, Merged, Mirror, Renewal, Renewed, Session, StoreError};
-use queue_core::{Limits, Place, VisitorId};
+use queue_core::{Limits, Place, SessionId, VisitorId};
 
 use super::joining::shut;
 use crate::support::caller::Memory;
@@ -66,7 +67,7 @@ impl Gateway {
     /// Says what it remembers, after this refusal.
     async fn heal(&mut self, w: &World, trouble: Trouble) -> Merged {
         let proposal = opening(limits(), 0).proposal;
-        let house = House { proposal, session: w.terms.session, longest_poll: LONGEST_POLL };
+        let house = House { proposal, session: w.terms.session, longest_poll: LONGEST_POLL, collect: Duration::ZERO };
         let testimony = plan(trouble, &self.witness, self.mirror.as_ref(), &house, w.clock.now()).unwrap();
         let mut merged = None;
         for part in testimony.parts() {
@@ -336,4 +337,37 @@ pub(super) async fn nobody_is_swept_past_a_gateway_that_has_not_told(mut w: Worl
         w.pass(period);
     }
     assert_eq!(w.whole().await.line.waiting(), 0, "a gateway that was not heard of for the retention is gone");
+}
+
+/// N1, N6: a session that nobody was told of is taken up while calls are held. Later its slot may be somebody else's: its
+/// place waits as if nothing had happened.
+pub(super) async fn an_unconfirmed_session_costs_no_place(mut w: World) {
+    let (mut gateway, joined) = occupied(&mut w).await;
+    let place = placed(&joined[1]);
+    let session = Session { id: SessionId::new(visitor(2), w.clock.now()), ends: w.clock.now() + 60 * SECOND };
+    let claims = [Claim { visitor: visitor(2), place, take: true }];
+    gateway.witness.claimed(w.clock.now(), &claims, &[Claimed::Unconfirmed(session)]);
+    gateway.mirror.as_mut().unwrap().line.set(place, PlaceState::Spent);
+    let mut late = Gateway { memory: gateway.memory, witness: gateway.witness.clone(), mirror: gateway.mirror.clone() };
+    w.wipe().await;
+    let mut other = Gateway::new();
+    other.memory = Memory::default();
+    other.witness.token(placed(&joined[0]));
+    assert_eq!(other.heal(&w, Trouble::Absent).await, Merged::Began);
+    let early = gateway.heal(&w, Trouble::Unmerged).await;
+    assert_eq!(early, Merged::Added);
+    gateway.look(&w).await;
+    let mirror = gateway.mirror.as_ref().unwrap();
+    assert_eq!((mirror.summary.sessions, mirror.line.standing(place)), (2, Standing::Spent));
+
+    w.wipe().await;
+    let mut other = Gateway::new();
+    other.witness.token(placed(&joined[0]));
+    assert_eq!(other.heal(&w, Trouble::Absent).await, Merged::Began);
+    w.pass(HOLD + SECOND);
+    assert_eq!(late.heal(&w, Trouble::Unmerged).await, Merged::Added);
+    assert_eq!(late.claim(&w, 2, place).await.map(|claimed| matches!(claimed, Claimed::Ended)), Ok(false));
+    late.look(&w).await;
+    let mirror = late.mirror.as_ref().unwrap();
+    assert!(matches!(mirror.line.standing(place), Standing::Waiting { .. } | Standing::Called { .. }));
 }

@@ -1,5 +1,7 @@
 //! What gateways of a trace say they remember: sometimes the truth, sometimes what no gateway would say.
 
+use std::time::Duration;
+
 use queue_core::store::{
     Ask, Control, GatewayId, Heard, HeardChunk, Inside, LimitsSource, PERIODS_OF_SILENCE, PastStretch, Period, Proof,
     Session, Testimony,
@@ -44,6 +46,7 @@ impl Trace {
             proof: if self.dice.chance(2, 3) { Proof::Memory } else { Proof::Token },
             control: Control { limits, version, source, paused: self.dice.chance(1, 6) },
             hold: self.dice.span_ms(0..4_000),
+            collect: if self.dice.chance(1, 4) { self.dice.span_ms(0..3_000) } else { Duration::ZERO },
             inside: Inside { claims, out, until: self.near_now() },
             time: if self.dice.chance(1, 2) { now } else { Timestamp::ZERO },
             frontier: self.token().1,
@@ -51,6 +54,7 @@ impl Trace {
             spent: (0..self.dice.below(3)).map(|_| self.token().1).collect(),
             joins: (0..self.dice.below(3)).map(|_| self.token()).collect(),
             sessions: (0..self.dice.below(3)).map(|_| self.issued()).collect(),
+            unconfirmed: (0..self.dice.below(2)).map(|_| self.issued()).collect(),
             ended: (0..self.dice.below(2)).map(|_| self.ended()).collect(),
         }
     }

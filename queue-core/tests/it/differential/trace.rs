@@ -352,7 +352,7 @@ impl Trace {
             Ok(Stamped { value: Answer::Joined(joined), .. }) => joined.iter().for_each(|one| {
                 self.tally.count(match one {
                     Joined::Placed { .. } => "placed",
-                    Joined::Admitted { .. } => "straight",
+                    Joined::Admitted { .. } | Joined::Unconfirmed { .. } => "straight",
                     Joined::Collected { .. } => "collected",
                     Joined::Full => "full",
                     Joined::Closed => "closed",
@@ -360,7 +360,7 @@ impl Trace {
             }),
             Ok(Stamped { value: Answer::Claimed(claimed), .. }) => claimed.iter().for_each(|one| {
                 self.tally.count(match one {
-                    Claimed::Admitted(_) => "claimed",
+                    Claimed::Admitted(_) | Claimed::Unconfirmed(_) => "claimed",
                     Claimed::Offered => "offered",
                     Claimed::Missed => "missed",
                     Claimed::NotCalled => "not called",

@@ -136,6 +136,9 @@ impl Room {
         self.bucket = Bucket::empty(now);
         self.hold_until = self.hold_until.max(now + testimony.hold);
         self.held = true;
+        if testimony.collect > Duration::ZERO {
+            self.collect_until = self.collect_until.max(now + testimony.collect);
+        }
         self.silence.restart();
         self.unknown.claims = self.unknown.claims.max(self.claims);
         self.unknown.known = self.sessions(now);
@@ -181,7 +184,9 @@ impl Room {
                 self.remember_end(*visitor, *until);
             }
         }
-        for (session, place) in &testimony.sessions {
+        let unconfirmed = testimony.unconfirmed.iter().filter(|_| now < self.hold_until).copied();
+        let sessions: Vec<_> = testimony.sessions.iter().copied().chain(unconfirmed).collect();
+        for (session, place) in &sessions {
             self.find_session(*session, Some(*place), now);
             if let Some(state) = self.line.state(*place)
                 && state != PlaceState::Spent
