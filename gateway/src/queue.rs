@@ -19,6 +19,9 @@ use queue_core::{FailMode, Place, SessionId, Timestamp, VisitorId};
 /// How long after a return a grown position is explained by it: the longest poll interval and a little.
 const RETURN_EXPLAINS: Duration = Duration::from_secs(65);
 
+/// How soon after the end of a collection places are given: a look and a sweep.
+const SETTLED_WITHIN: Duration = Duration::from_millis(200);
+
 /// A visitor's business with one room.
 pub struct Desk<'a> {
     /// The room.
@@ -347,7 +350,12 @@ impl<'a> Desk<'a> {
         let mut document = self.waiting(0, since);
         document.position = None;
         document.estimated_wait_seconds = None;
-        document.poll_after_seconds = whole_seconds(self.room.provisional_poll());
+        // Places are given right after the collection.
+        let left = self.snapshot.mirror.summary.collect_until.since(self.time());
+        let told = self.room.provisional_poll();
+        let collecting = left > Duration::ZERO && !self.snapshot.is_stale(self.now);
+        let told = if collecting { (left + SETTLED_WITHIN).min(told) } else { told };
+        document.poll_after_seconds = whole_seconds(told.max(self.room.policy().poll_interval().min));
         document
     }
 

@@ -288,7 +288,8 @@ pub struct Opening {
     pub proposal: Proposal,
     /// The life to begin when the store knows nothing of the room.
     pub life: Life,
-    /// How long a room that begins lets nobody in yet, so that tokens of an earlier life can speak first.
+    /// How long a room that begins lets nobody in yet and collects arrivals, so that tokens of an earlier life, and of those
+    /// who came while there was no store, can speak first.
     pub listen: Duration,
 }
 

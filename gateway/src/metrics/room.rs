@@ -82,6 +82,8 @@ pub struct RoomMetrics {
     pub active_limit: IntGauge,
     /// Sessions that may live and are not known after a loss of data.
     pub unknown_sessions: IntGauge,
+    /// Whether arrivals are collected before anybody new gets a place.
+    pub collecting: IntGauge,
     /// How long calls are still held after a loss of data.
     pub hold: prometheus::Gauge,
     /// The store's epoch.
@@ -113,6 +115,7 @@ pub struct RoomMetricFamilies {
     active_sessions: IntGaugeVec,
     active_limit: IntGaugeVec,
     unknown_sessions: IntGaugeVec,
+    collecting: IntGaugeVec,
     hold: GaugeVec,
     epoch: IntGaugeVec,
     release_rate: GaugeVec,
@@ -153,6 +156,10 @@ impl RoomMetricFamilies {
                 "usher_unknown_sessions",
                 "Sessions that may live and are not known after a loss of data; they count as live.",
             ),
+            collecting: gauge(
+                "usher_collecting",
+                "Whether arrivals are collected (1) so that those who came while the store was away get places first.",
+            ),
             hold: real("usher_hold_seconds", "How long calls are still held after a loss of data."),
             epoch: gauge("usher_epoch", "The life of the store's data that places are given in."),
             release_rate: real("usher_release_rate", "Places per second that leave the line, as measured."),
@@ -184,6 +191,7 @@ impl RoomMetricFamilies {
             active_sessions: self.active_sessions.with_label_values(&[room]),
             active_limit: self.active_limit.with_label_values(&[room]),
             unknown_sessions: self.unknown_sessions.with_label_values(&[room]),
+            collecting: self.collecting.with_label_values(&[room]),
             hold: self.hold.with_label_values(&[room]),
             epoch: self.epoch.with_label_values(&[room]),
             release_rate: self.release_rate.with_label_values(&[room]),

@@ -39,6 +39,8 @@ pub(super) struct Keeper {
     /// The period whose marks are brought next.
     period: Option<Period>,
     store_is_up: Option<bool>,
+    /// Whether the store was away for so long that visitors were told.
+    was_stale: bool,
 }
 
 /// What is remembered between two looks.
@@ -108,6 +110,7 @@ impl Keeper {
             swept,
             period: None,
             store_is_up: None,
+            was_stale: false,
         }
     }
 
@@ -124,6 +127,7 @@ impl Keeper {
             let mut outcome = self.tick().await;
             if outcome.is_err() {
                 self.room.is_away.store(true, Ordering::Release);
+                self.was_stale |= self.room.snapshot().is_stale(clock::monotonic());
             }
             if let Some(trouble) = outcome.as_ref().err().and_then(Trouble::of) {
                 outcome = self.heal(trouble).await;
@@ -146,7 +150,8 @@ impl Keeper {
         }
         self.welcome_back().await?;
         self.bring_marks().await?;
-        if clock::monotonic().duration_since(self.swept) >= SWEEP_EVERY {
+        let collected = self.memory.as_ref().is_some_and(|memory| memory.mirror.summary.has_collected());
+        if collected || clock::monotonic().duration_since(self.swept) >= SWEEP_EVERY {
             self.sweep().await?;
         }
         Ok(())
@@ -228,15 +233,23 @@ impl Keeper {
         let meanwhile = self.room.absence.end();
         let told = self.tell(&meanwhile).await;
         match &told {
-            Ok(()) => self.room.is_away.store(false, Ordering::Release),
+            Ok(()) => {
+                self.was_stale = false;
+                self.room.is_away.store(false, Ordering::Release);
+            }
             Err(_) => self.room.absence.go_on(meanwhile),
         }
         told
     }
 
     async fn tell(&self, meanwhile: &Meanwhile) -> Result<(), StoreError> {
-        if self.room.is_away.load(Ordering::Acquire) && meanwhile.arrived > 0 {
-            self.line.collect(self.room.provisional_poll() + GRACE).await?;
+        if self.room.is_away.load(Ordering::Acquire) {
+            // Others may have been given tokens too, by gateways that are not back yet.
+            let others = if self.was_stale { self.listen } else { Duration::ZERO };
+            let span = if meanwhile.arrived > 0 { self.room.provisional_poll() + GRACE } else { others };
+            if span > Duration::ZERO {
+                self.line.collect(span).await?;
+            }
         }
         for sessions in meanwhile.let_in.chunks(MAX_BATCH) {
             let known = sessions.iter().map(|session| Renewal { session: *session, span: Duration::ZERO }).collect();
@@ -320,6 +333,7 @@ impl Keeper {
         metrics.active_sessions.set(i64::from(summary.sessions));
         metrics.active_limit.set(i64::from(summary.limits.total_active_users));
         metrics.unknown_sessions.set(i64::from(summary.unknown));
+        metrics.collecting.set(i64::from(summary.collect_until > Timestamp::ZERO));
         metrics.hold.set(summary.hold_until.since(summary.time).as_secs_f64());
         metrics.epoch.set(i64::from(summary.mark.epoch().get()));
         metrics.release_rate.set(memory.pace.measured());

@@ -46,6 +46,11 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Whether arrivals were collected and wait for their places.
+    pub fn has_collected(&self) -> bool {
+        self.collect_until > Timestamp::ZERO && self.time >= self.collect_until
+    }
+
     /// What the admission rule looks at.
     pub fn admission(&self) -> Admission<'_> {
         Admission {

@@ -121,6 +121,10 @@ pub(super) struct Facts {
     pub(super) gauges: Vec<Gauge>,
     pub(super) limits: Limits,
     pub(super) fault: Window,
+    /// Whether there were two primaries meanwhile: neither side can know whom the other one answered.
+    pub(super) two_sides: bool,
+    /// Whether those who gave tokens to arrivals without a place are gone: nobody waits then for these to be shown.
+    pub(super) arrivals_forgotten: bool,
 }
 
 impl Record {

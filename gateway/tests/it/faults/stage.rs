@@ -82,6 +82,10 @@ pub(super) struct Stage {
     setup: Setup,
     began: Timestamp,
     fault: Window,
+    /// Whether the fault is a partition with a primary on either side.
+    pub(super) two_sides: bool,
+    /// Whether whoever gave tokens without places is gone.
+    pub(super) arrivals_forgotten: bool,
     _shop: Shop,
 }
 
@@ -109,6 +113,8 @@ impl Stage {
             setup,
             began: now,
             fault: Window { from: now, to: now },
+            two_sides: false,
+            arrivals_forgotten: false,
             _shop: shop,
         };
         stage.start_gateways().await;
@@ -214,6 +220,8 @@ impl Stage {
             gauges: self.gauges.seen(),
             limits: self.scene.limits(),
             fault: self.fault,
+            two_sides: self.two_sides,
+            arrivals_forgotten: self.arrivals_forgotten,
         };
         if std::env::var_os(TRACE).is_some() {
             eprintln!("{}", Seconds { facts: &facts, began: self.began });

@@ -171,8 +171,9 @@ impl Gateway {
     pub(crate) async fn begins(&self) {
         self.becomes_ready().await;
         eventually("the beginning", async || {
-            let held = self.metrics().await.value(&format!("usher_hold_seconds{{room=\"{ROOM}\"}}"));
-            (held == 0.0).then_some(())
+            let metrics = self.metrics().await;
+            let of = |name: &str| metrics.value(&format!("{name}{{room=\"{ROOM}\"}}"));
+            (of("usher_hold_seconds") + of("usher_collecting") == 0.0).then_some(())
         })
         .await;
     }

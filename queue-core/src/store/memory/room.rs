@@ -104,11 +104,11 @@ impl Room {
             limits_source: opening.proposal.source,
             paused: false,
             began: now,
-            hold_until: if opening.listen > Duration::ZERO { now + opening.listen } else { Timestamp::ZERO },
+            hold_until: after(now, opening.listen),
             held: false,
             unknown: Unknown::default(),
             silence: Silence::default(),
-            collect_until: Timestamp::ZERO,
+            collect_until: after(now, opening.listen),
             collected: BTreeSet::new(),
             arrivals: HashMap::new(),
             time: SharedTime::starting(now),
@@ -287,6 +287,11 @@ impl Room {
         }
         self.paused = paused;
     }
+}
+
+/// The end of a span that begins now; zero when there is none.
+fn after(now: Timestamp, span: Duration) -> Timestamp {
+    if span > Duration::ZERO { now + span } else { Timestamp::ZERO }
 }
 
 fn count(n: usize) -> u32 {

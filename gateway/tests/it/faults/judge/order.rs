@@ -13,7 +13,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Provisional tokens sign the time by the store's clock as each gateway knows it.
 const DRIFT: Duration = Duration::from_millis(100);
 
-/// If A's join was answered before B's was sent, A's place is ahead of B's.
+/// If A's join was answered before B's was sent, A's place is ahead of B's. Between two sides of a partition nobody can know:
+/// whoever came while there were two primaries is judged against those who were answered before. And who shows a token
+/// without a place later than those are waited for is next.
 pub(super) fn places_follow_arrival(facts: &Facts) -> Finding {
     let mut by_sent: Vec<(usize, Joined, _)> = facts
         .visitors
@@ -26,14 +28,22 @@ pub(super) fn places_follow_arrival(facts: &Facts) -> Finding {
     by_answered.sort_by_key(|(_, joined, _)| joined.answered + allowance(joined));
     let mut earlier = by_answered.into_iter().peekable();
     let mut furthest: Option<(usize, queue_core::Place)> = None;
+    let mut before_the_split = None;
     let mut cases = Vec::new();
     for (b, later, place) in by_sent {
         let before =
             |(_, before, _): &(usize, Joined, _)| before.answered + allowance(before) + allowance(&later) < later.sent;
-        while let Some((a, _, ahead)) = earlier.next_if(before) {
+        while let Some((a, joined, ahead)) = earlier.next_if(before) {
+            if joined.provisional && facts.arrivals_forgotten {
+                continue;
+            }
             furthest = furthest.max_by_place(a, ahead);
+            if joined.answered < facts.fault.from {
+                before_the_split = furthest;
+            }
         }
-        if let Some((a, ahead)) = furthest.filter(|(_, ahead)| *ahead > place) {
+        let split = facts.two_sides && facts.fault.has(later.sent);
+        if let Some((a, ahead)) = if split { before_the_split } else { furthest }.filter(|(_, ahead)| *ahead > place) {
             cases.push(format!("visitor {b} was given {place} though visitor {a} had been answered {ahead} before"));
         }
     }
@@ -113,7 +123,8 @@ fn waited_on_after(record: &Record, entered: Timestamp) -> Option<Duration> {
         let told = Duration::from_secs(poll_after_seconds);
         next_by = Some(poll.answered + told + GRACE / 2);
         let since = on_time_since?;
-        if since <= entered && poll.sent > entered + told + GRACE {
+        // One polling interval of each.
+        if since <= entered && poll.sent > entered + told * 2 + GRACE {
             return Some(poll.sent.since(entered));
         }
     }

@@ -70,6 +70,8 @@ fn facts() -> Facts {
         gauges: vec![Gauge { at: ms(2_000), sessions: 1.0, limit: 1.0 }],
         limits: Limits { total_active_users: 1, per_second: 1, burst: 1 },
         fault: Window { from: ms(3_500), to: ms(5_500) },
+        two_sides: false,
+        arrivals_forgotten: false,
     }
 }
 

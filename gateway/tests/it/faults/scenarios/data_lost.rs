@@ -48,6 +48,7 @@ async fn everything_restarts_at_once() {
     let mut stage = Stage::set(Scene::new("all restarted", 1_000), 2, redis.port()).await;
     // Which places were used is known to nobody then.
     stage.crowd.is_modest();
+    stage.arrivals_forgotten = true;
     stage.fills(RUSH).await;
     stage.breaks();
     redis.kill();
