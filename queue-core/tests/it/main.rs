@@ -3,6 +3,6 @@
 
 mod conformance;
 mod differential;
-//mod simulation;
+mod simulation;
 mod support;
 mod ticket;

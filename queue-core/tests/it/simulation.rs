@@ -2,6 +2,7 @@
 //! shadow model that knows every fact checks the numbered invariants after every step.
 
 mod gateway;
+mod marks;
 mod sabotage;
 mod shadow;
 mod visitor;

@@ -75,7 +75,7 @@ impl Visitor {
         match joined {
             Joined::Placed { place, .. } => self.stage = Stage::Waiting(place, None),
             Joined::Admitted { place, session } => self.enter(place, session, now, dice),
-            Joined::Full | Joined::Closed => {}
+            Joined::Full | Joined::Closed | Joined::Collected { .. } => {}
         }
     }
 

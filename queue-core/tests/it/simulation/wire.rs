@@ -4,21 +4,21 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use queue_core::RoomId;
-use queue_core::VisitorId;
 use queue_core::store::{
-    Call, Called, Caller, Claim, Claimed, Departure, Ending, Joined, Pending, Proposal, Renewal, Renewed, Stamped,
-    Store, StoreError, Swept, Terms,
+    Arrival, Call, Called, Caller, Claim, Claimed, Departure, Ending, GatewayId, Heard, Joined, Pending, Proposal,
+    Renewal, Renewed, Stamped, Store, StoreError, Swept, Terms,
 };
 
 /// A call to the store.
 #[derive(Clone, Debug)]
 pub(super) enum Request {
-    Join(Vec<VisitorId>),
+    Join(Vec<Arrival>),
     Claim(Vec<Claim>),
     Renew(Vec<Renewal>),
     End(Vec<Ending>),
     Depart(Vec<Departure>),
     Call(Call),
+    Hear(Heard),
     Sweep,
     Propose(Proposal),
     Pause(bool),
@@ -43,6 +43,8 @@ pub(super) type Answer = Result<Stamped<Reply>, StoreError>;
 #[derive(Clone, Debug)]
 pub(super) struct Parcel {
     pub(super) gateway: usize,
+    /// Which process of it: an answer for one that has ended reaches nobody.
+    pub(super) process: GatewayId,
     pub(super) request: Request,
     pub(super) caller: Caller,
 }
@@ -56,6 +58,7 @@ impl Request {
             Self::End(items) => at_once(store.end(room, caller, items))?.map(Reply::Flags),
             Self::Depart(items) => at_once(store.depart(room, caller, items))?.map(Reply::Flags),
             Self::Call(call) => at_once(store.call(room, caller, terms, call))?.map(Reply::Called),
+            Self::Hear(heard) => at_once(store.hear(room, caller, heard))?.map(|()| Reply::Done),
             Self::Sweep => at_once(store.sweep(room, caller, terms))?.map(Reply::Swept),
             Self::Propose(proposal) => at_once(store.propose(room, caller, proposal))?.map(|_| Reply::Done),
             Self::Pause(paused) => at_once(store.pause(room, caller, paused))?.map(|()| Reply::Done),
@@ -78,6 +81,6 @@ pub(super) trait MapStamped<T> {
 
 impl<T> MapStamped<T> for Stamped<T> {
     fn map<U>(self, map: impl FnOnce(T) -> U) -> Stamped<U> {
-        Stamped { mark: self.mark, time: self.time, value: map(self.value) }
+        Stamped { mark: self.mark, time: self.time, host: self.host, value: map(self.value) }
     }
 }
