@@ -91,6 +91,8 @@ else
   if late then return late end
   lives = stretches()
   if merged ~= 'added' then
+    -- The clock of the server that took over may have been set back since the copy was made.
+    room.now = math.max(room.now, tonumber(ARGV[29]))
     if merged == 'began' then
       redis.call('UNLINK', LINE, CALLED, WINDOW)
       for _, stretch in ipairs(lives) do lose(stretch.start, stretch.last) end

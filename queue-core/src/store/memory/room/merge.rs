@@ -103,7 +103,12 @@ impl Room {
             _ if moved => return Err(StoreError::Moved(mark)),
             _ => Merged::Added,
         };
-        let now = self.pass_time(caller, host_time)?;
+        let mut now = self.pass_time(caller, host_time)?;
+        if merged != Merged::Added {
+            // The clock of the server that took over may have been set back since the copy was made.
+            now = now.max(Timestamp::from_millis(testimony.time.as_millis()));
+            self.time.now = now;
+        }
         match testimony.ask {
             Ask::Begin(life) if merged == Merged::Began => {
                 self.waiting.clear();
