@@ -5,4 +5,5 @@ mod conformance;
 mod differential;
 mod simulation;
 mod support;
+mod survival;
 mod ticket;

@@ -1,4 +1,4 @@
-//! Whom a gateway heard: marks by period, until the store has them.
+//! Whom a gateway heard: marks by period, for as long as a store may need them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use queue_core::store::{GatewayId, Heard, HeardChunk, PERIODS_OF_SILENCE, Period};
 use queue_core::{Epoch, Place, Timestamp};
 
-/// Marks that were not merged yet.
+/// Marks of the last periods.
 #[derive(Default)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     periods: BTreeMap<Period, BTreeMap<(Epoch, u32), Vec<u8>>>,
     /// The last period that the store has.
     merged: Option<Period>,
@@ -16,7 +16,7 @@ pub(super) struct Marks {
 
 impl Marks {
     /// A place was heard at shared time `now`.
-    pub(super) fn note(&mut self, place: Place, now: Timestamp, retention: Duration) {
+    pub(crate) fn note(&mut self, place: Place, now: Timestamp, retention: Duration) {
         let (epoch, chunk, offset) = HeardChunk::locate(place);
         let period = self.periods.entry(Period::of(now, retention)).or_default();
         let bits = period.entry((epoch, chunk)).or_default();
@@ -27,7 +27,7 @@ impl Marks {
 
     /// What is to be brought next at shared time `now`: one period at a time and in order, since whoever brought a period
     /// is taken to have brought those before it.
-    pub(super) fn due(&self, gateway: GatewayId, now: Timestamp, retention: Duration) -> Option<Heard> {
+    pub(crate) fn due(&self, gateway: GatewayId, now: Timestamp, retention: Duration) -> Option<Heard> {
         let over = Period::of(now, retention).before(1);
         let first = self.merged.map_or(Period::default(), |merged| Period::new(merged.get() + 1));
         let first = first.max(over.before(PERIODS_OF_SILENCE));
@@ -43,8 +43,13 @@ impl Marks {
     }
 
     /// The store has this period.
-    pub(super) fn brought(&mut self, period: Period) {
+    pub(crate) fn brought(&mut self, period: Period) {
         self.merged = self.merged.max(Some(period));
-        self.periods.retain(|later, _| *later > period);
+        self.periods.retain(|later, _| *later > period.before(PERIODS_OF_SILENCE + 1));
+    }
+
+    /// A store that began a new life has none of them.
+    pub(crate) fn bring_again(&mut self) {
+        self.merged = None;
     }
 }

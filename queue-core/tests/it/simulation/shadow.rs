@@ -11,7 +11,8 @@ use queue_core::invariants::{Invariant, Violation};
 use queue_core::store::{Called, Caller, Event, GatewayId, Mirror, Summary, Terms};
 use queue_core::{Limits, Place, SessionId, Timestamp, Version, VisitorId};
 
-use self::ledger::{IdealBucket, Ledger};
+use self::ledger::Ledger;
+use super::ideal_bucket::IdealBucket;
 use super::visitor::Shown;
 use super::wire::{Answer, Reply, Request};
 
