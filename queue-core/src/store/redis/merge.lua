@@ -1,7 +1,7 @@
 -- What a gateway remembers: begins a new life where data was lost or lags, else adds what is missing. As in `room/merge.rs`.
 -- ARGV from 10: the limits (limits.lua); [19] their version and [20] the pause; [21] begin, resume or add, [22] the life,
--- [23] the first version remembered; [24] memory or token; [25] how long calls are held, in ms; [26] most claims seen, [27] of them
--- out again (-1: nobody knows), [28] the latest end of a session; [29] shared time by the gateway (0: unknown), [30] the frontier.
+-- [23] the first version remembered; [24] memory or token; [25] how long calls are held, in ms; [26] most claims seen, [27] the
+-- most that may be inside (-1: nobody knows), [28] the latest end of a session; [29] shared time by the gateway (0: unknown), [30] the frontier.
 -- Then lists, each after its length: lives (life, last, chunks with number and bits), places spent, joins (visitor, place),
 -- sessions (visitor, place, start, end), ended sessions (visitor, until).
 local at = 30
@@ -51,7 +51,9 @@ local function live_on()
   room.began = room.now
   room.tokens, room.tokens_at = 0, room.now
   room.hold_until = math.max(room.hold_until, room.now + hold)
-  room.unknown_claims = math.max(room.unknown_claims, room.claims)
+  room.unknown_carried = unknown()
+  room.unknown_most, room.unknown_all = -1, 0
+  room.claims = math.max(room.claims, tonumber(ARGV[26]))
   room.unknown_known = redis.call('ZCOUNT', key('active'), '(' .. show(room.now - LEEWAY), '+inf')
   room.server = ARGV[9]
   redis.call('UNLINK', key('log'), key('periods'))
@@ -69,7 +71,7 @@ if not room then
     max_line = tonumber(ARGV[13]), queue_all = tonumber(ARGV[14]), opens = tonumber(ARGV[15]), closes = tonumber(ARGV[16]),
     limits_version = math.max(1, tonumber(ARGV[19])), operator = ARGV[17] == 'operator' and 1 or 0,
     source_at = tonumber(ARGV[18]), paused = tonumber(ARGV[20]), began = now, hold_until = 0, collect_until = 0,
-    unknown_claims = 0, unknown_out = -1, unknown_all = 0, unknown_until = 0, unknown_known = 0, past = '', server = ARGV[9] }
+    unknown_most = -1, unknown_carried = 0, unknown_all = 0, unknown_until = 0, unknown_known = 0, past = '', server = ARGV[9] }
   live_on()
   lives = stretches()
 else
@@ -187,11 +189,8 @@ for _, told in ipairs(past) do news = learn(told.start, told.last) or news end
 keep_lives()
 if news and not held and (memory or young) then room.hold_until = math.max(room.hold_until, room.now + hold) end
 if memory or news and not held and young then
-  local more = math.max(0, tonumber(ARGV[26]) - room.unknown_claims)
-  room.unknown_claims = room.unknown_claims + more
-  room.claims = room.claims + more
-  local out = tonumber(ARGV[27])
-  if out >= 0 then room.unknown_out = math.max(room.unknown_out, out) else room.unknown_all = 1 end
+  local most = tonumber(ARGV[27])
+  if most >= 0 then room.unknown_most = math.max(room.unknown_most, most) else room.unknown_all = 1 end
   room.unknown_until = math.max(room.unknown_until, tonumber(ARGV[28]))
 end
 room.frontier = math.max(room.frontier, math.min(tonumber(ARGV[30]), room.last))
@@ -200,7 +199,7 @@ redis.call('HSET', key('state'), 'life', show(room.life), 'epoch', show(math.flo
   'opens', show(room.opens), 'closes', show(room.closes), 'limits_version', show(room.limits_version),
   'operator', room.operator, 'source_at', show(room.source_at), 'paused', room.paused, 'began', show(room.began),
   'hold_until', show(room.hold_until), 'collect_until', show(room.collect_until),
-  'unknown_claims', show(room.unknown_claims), 'unknown_out', show(room.unknown_out), 'unknown_all', room.unknown_all,
+  'unknown_most', show(room.unknown_most), 'unknown_carried', show(room.unknown_carried), 'unknown_all', room.unknown_all,
   'unknown_until', show(room.unknown_until), 'unknown_known', room.unknown_known, 'past', room.past, 'server', room.server)
 
 for _, told in ipairs(past) do
@@ -216,7 +215,15 @@ local found = {}
 for i = 1, next_number() do found[i] = { next_argument(), next_number(), next_number(), next_number() } end
 for _ = 1, next_number() do
   local visitor, till = next_argument(), next_number()
-  if till + LEEWAY > room.now and not redis.call('ZSCORE', key('ended'), visitor) then remember_end(visitor, till) end
+  if till + LEEWAY > room.now and not redis.call('ZSCORE', key('ended'), visitor) then
+    local row = redis.call('HGET', key('sessions'), visitor)
+    -- None of those who were inside when this life began.
+    if row and tonumber(string.match(row, '^(%d+):')) <= room.began then
+      room.unknown_known = math.max(0, room.unknown_known - 1)
+      redis.call('HSET', key('state'), 'unknown_known', room.unknown_known)
+    end
+    remember_end(visitor, till)
+  end
 end
 for _, session in ipairs(found) do
   local visitor, score, started, ends = unpack(session)

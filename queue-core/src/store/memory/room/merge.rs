@@ -12,15 +12,15 @@ use crate::{Life, Limits, Place, Timestamp};
 /// Sessions that may live and are not known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unknown {
-    /// The most claims that were seen before this life.
-    claims: u64,
-    /// The most that were known to be out again.
-    out: Option<u64>,
+    /// The most that may have been inside when this life began.
+    most: Option<u32>,
     /// Nobody remembers: the cohort may be full.
     all: bool,
+    /// Those who were not known before this life either.
+    carried: u32,
     /// The latest end of any of them.
     until: Timestamp,
-    /// How many of them are known by now.
+    /// How many of those who may have been inside are known by now.
     known: u32,
 }
 
@@ -31,29 +31,33 @@ impl Unknown {
             return 0;
         }
         let limit = limits.total_active_users;
-        let inside = match self.out {
-            Some(out) => u32::try_from(self.claims.saturating_sub(out)).unwrap_or(u32::MAX).min(limit),
-            None if self.all => limit,
-            None => 0,
-        };
-        inside.saturating_sub(self.known)
+        let most = self.most.unwrap_or(if self.all { limit } else { 0 });
+        most.min(limit).saturating_sub(self.known).max(self.carried.min(limit))
     }
 
     /// A session was found again; `earlier`: it began before this life.
     pub(super) fn found(&mut self, earlier: bool) {
         self.known += u32::from(earlier);
+        self.carried = self.carried.saturating_sub(u32::from(earlier));
     }
 
-    /// Takes up what somebody knows; answers how many claims more than known so far that tells of.
-    fn raise(&mut self, inside: &Inside) -> u64 {
-        let more = inside.claims.saturating_sub(self.claims);
-        self.claims += more;
-        match inside.out {
-            Some(out) => self.out = self.out.max(Some(out)),
+    /// A session that was known turns out to have ended before this life, so it is none of those who were inside.
+    fn was_over(&mut self, earlier: bool) {
+        self.known = self.known.saturating_sub(u32::from(earlier));
+    }
+
+    /// A new life begins with `sessions` that are known.
+    fn restart(&mut self, sessions: u32, limits: &Limits, now: Timestamp) {
+        *self = Self { carried: self.count(limits, now), until: self.until, known: sessions, ..Self::default() };
+    }
+
+    /// Takes up what somebody knows.
+    fn raise(&mut self, inside: &Inside) {
+        match inside.most {
+            Some(_) => self.most = self.most.max(inside.most),
             None => self.all = true,
         }
         self.until = self.until.max(Timestamp::from_millis(inside.until.as_millis()));
-        more
     }
 }
 
@@ -139,8 +143,8 @@ impl Room {
         self.bucket = Bucket::empty(now);
         self.hold_until = self.hold_until.max(now + testimony.hold);
         self.silence.restart();
-        self.unknown.claims = self.unknown.claims.max(self.claims);
-        self.unknown.known = self.sessions(now);
+        self.unknown.restart(self.sessions(now), &self.limits, now);
+        self.claims = self.claims.max(testimony.inside.claims);
     }
 
     /// Adds what is missing.
@@ -154,8 +158,7 @@ impl Room {
             self.hold_until = self.hold_until.max(now + testimony.hold);
         }
         if memory || news && !held && young {
-            let more = self.unknown.raise(&testimony.inside);
-            self.claims += more;
+            self.unknown.raise(&testimony.inside);
         }
         self.line.call(testimony.frontier.min(self.line.last()));
         for past in &testimony.past {
@@ -173,8 +176,9 @@ impl Room {
         }
         for (visitor, until) in &testimony.ended {
             if *until + LEEWAY > now && !self.ended.contains_key(visitor) {
-                if let Some(Stay { ends, .. }) = self.stays.remove(visitor) {
+                if let Some(Stay { ends, started, .. }) = self.stays.remove(visitor) {
                     self.ends.remove(&(ends, *visitor));
+                    self.unknown.was_over(started <= self.began);
                 }
                 self.remember_end(*visitor, *until);
             }
