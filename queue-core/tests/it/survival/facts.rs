@@ -1,6 +1,6 @@
 //! What happened, and who knows of it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use queue_core::{Limits, Timestamp};
 
@@ -25,8 +25,9 @@ impl Numbers {
 #[derive(Clone, Debug)]
 pub(super) struct Knowledge {
     facts: Vec<u64>,
-    /// Sessions it can tell whose they are, by their numbers: who merely looks learns how many there are.
-    sessions: BTreeSet<usize>,
+    /// Sessions of which it knows whose they are and until when, by their numbers: who merely looks learns how many there
+    /// are.
+    sessions: BTreeMap<usize, Timestamp>,
     /// What the rate still allows after the admissions that are known of.
     pub(super) bucket: IdealBucket,
 }
@@ -34,7 +35,7 @@ pub(super) struct Knowledge {
 impl Knowledge {
     /// Nothing is known.
     pub(super) fn none(limits: &Limits) -> Self {
-        Self { facts: Vec::new(), sessions: BTreeSet::new(), bucket: IdealBucket::full(limits, Timestamp::ZERO) }
+        Self { facts: Vec::new(), sessions: BTreeMap::new(), bucket: IdealBucket::full(limits, Timestamp::ZERO) }
     }
 
     pub(super) fn learn(&mut self, Fact(number): Fact) {
@@ -47,19 +48,21 @@ impl Knowledge {
         self.facts.get(number / 64).is_some_and(|word| word & 1 << (number % 64) != 0)
     }
 
-    pub(super) fn learn_session(&mut self, number: usize) {
-        self.sessions.insert(number);
+    pub(super) fn learn_session(&mut self, number: usize, ends: Timestamp) {
+        let known = self.sessions.entry(number).or_insert(ends);
+        *known = ends.max(*known);
     }
 
-    pub(super) fn has_session(&self, number: usize) -> bool {
-        self.sessions.contains(&number)
+    /// Until when a session lives, if it knows whose it is.
+    pub(super) fn session_end(&self, number: usize) -> Option<Timestamp> {
+        self.sessions.get(&number).copied()
     }
 
     /// Takes up everything that another one knows.
     pub(super) fn merge(&mut self, other: &Self) {
         self.facts.resize(self.facts.len().max(other.facts.len()), 0);
         self.facts.iter_mut().zip(&other.facts).for_each(|(mine, more)| *mine |= more);
-        self.sessions.extend(&other.sessions);
+        other.sessions.iter().for_each(|(number, ends)| self.learn_session(*number, *ends));
     }
 
     /// Looks at another one: knows all that it shows.

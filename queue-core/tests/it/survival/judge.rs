@@ -5,10 +5,11 @@ mod rules;
 mod sessions;
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use queue_core::invariants::{Invariant, Violation};
 use queue_core::store::{Caller, GatewayId, Merged, Mirror, Session, Stamped, Summary};
-use queue_core::{Limits, Place, Timestamp, VisitorId};
+use queue_core::{Life, Limits, Place, Timestamp, VisitorId};
 
 use super::facts::{Fact, Knowledge, Numbers};
 use super::world::Counts;
@@ -32,7 +33,16 @@ pub(super) struct NodeFacts {
     /// Who is collected: which collection, and since when.
     collected: HashMap<VisitorId, (u32, Timestamp)>,
     collection: u32,
-    placed: Vec<(u32, Timestamp, VisitorId, Place)>,
+    placed: Vec<Collected>,
+}
+
+/// Somebody who was collected and got a place.
+#[derive(Clone, Copy, Debug)]
+struct Collected {
+    collection: u32,
+    life: Life,
+    came: (Timestamp, VisitorId),
+    place: Place,
 }
 
 /// What is known of a place.
@@ -61,8 +71,8 @@ struct Owner {
 struct SessionFacts {
     session: Session,
     began: Fact,
-    /// Its end, as each who heard of it knows it.
-    ends: Vec<(Fact, Timestamp)>,
+    /// Its latest end, whoever knows of it.
+    ends: Timestamp,
     ended: Option<(Fact, Timestamp)>,
     told: bool,
     confirmed: bool,
@@ -119,6 +129,9 @@ pub(super) struct Judge {
     /// What was excused, by name.
     pub(super) counts: Counts,
 }
+
+/// By then every gateway that is not stalled has heard of a clock that was set back.
+const SET_BACK_TOLD: Duration = Duration::from_secs(20);
 
 fn broken(invariant: Invariant, detail: impl Into<String>) -> Result<(), Violation> {
     Err(Violation { invariant, detail: detail.into() })
@@ -190,7 +203,8 @@ impl Judge {
     /// Checks a step that was carried out against everything that is known, and learns from it.
     pub(super) fn executed(&mut self, step: &Step<'_>, stamped: &Stamped<Reply>) -> Result<(), Violation> {
         let patience = DEADLINE + Caller::DRIFT * 2;
-        let late = step.expires && self.set_back < step.sent && step.sent + patience < step.now;
+        let told = self.set_back == Timestamp::ZERO || self.set_back + SET_BACK_TOLD < step.sent;
+        let late = step.expires && told && step.sent + patience < step.now;
         require(!late, Invariant::N18, || {
             format!("a call of {} took effect at {}: {:?}", step.sent, step.now, step.request)
         })?;
@@ -261,6 +275,11 @@ impl Judge {
             (Request::Claim(claims), Reply::Claimed(_)) => {
                 for claim in claims {
                     self.learn_of_visitor(knows, has, claim.visitor);
+                }
+            }
+            (Request::Renew(renewals), Reply::Renewed(_)) => {
+                for renewal in renewals {
+                    self.learn_of_renewal(knows, has, renewal.session.id.visitor);
                 }
             }
             _ => {}

@@ -7,9 +7,9 @@ use queue_core::invariants::{Invariant, Violation};
 use queue_core::store::{
     Arrival, Call, Departure, GatewayId, Joined, Mirror, PERIODS_OF_SILENCE, Period, Stamped, Swept,
 };
-use queue_core::{Place, Timestamp, VisitorId};
+use queue_core::{Life, Place, Timestamp, VisitorId};
 
-use super::{Judge, NodeFacts, Owner, Step, broken, require};
+use super::{Collected, Judge, NodeFacts, Owner, Step, broken, require};
 use crate::simulation::wire::Reply;
 use crate::survival::facts::Knowledge;
 use crate::survival::visitor::Shown;
@@ -68,7 +68,9 @@ impl Judge {
         for (number, session) in self.sessions.iter().enumerate() {
             if session.session.id.visitor == visitor && has.has(session.began) {
                 knows.learn(session.began);
-                knows.learn_session(number);
+                if let Some(ends) = has.session_end(number) {
+                    knows.learn_session(number, ends);
+                }
             }
         }
     }
@@ -85,7 +87,7 @@ impl Judge {
             Joined::Placed { place, .. } => {
                 self.gave(step, arrival, place)?;
                 self.nodes[step.node].line.entry(place).or_insert(step.now);
-                self.collected_in_order(step.node, visitor, place)
+                self.collected_in_order(step.node, visitor, place, stamped.mark.life)
             }
             Joined::Admitted { place, session } => {
                 let new = session.id.started == stamped.time;
@@ -137,17 +139,26 @@ impl Judge {
     }
 
     /// N3 for those who came while the store was away: of one collection the earlier arrival has the earlier place.
-    fn collected_in_order(&mut self, node: usize, visitor: VisitorId, place: Place) -> Result<(), Violation> {
+    fn collected_in_order(
+        &mut self,
+        node: usize,
+        visitor: VisitorId,
+        place: Place,
+        life: Life,
+    ) -> Result<(), Violation> {
         let facts = &mut self.nodes[node];
         let Some((collection, since)) = facts.collected.remove(&visitor) else { return Ok(()) };
-        let wrong = facts.placed.iter().find(|(of, other, who, got)| {
-            *of == collection && (*other, *who) < (since, visitor) && *got > place
-                || *of == collection && (*other, *who) > (since, visitor) && *got < place
+        if place < life.mark() {
+            // It had that place before the collection, and a gateway remembered.
+            return Ok(());
+        }
+        let mine = Collected { collection, life, came: (since, visitor), place };
+        let wrong = facts.placed.iter().find(|other| {
+            (other.collection, other.life) == (collection, life)
+                && (other.came < mine.came) != (other.place < mine.place)
         });
-        require(wrong.is_none(), Invariant::N3, || {
-            format!("{visitor:?} came at {since} and got {place}, beside {wrong:?}")
-        })?;
-        facts.placed.push((collection, since, visitor, place));
+        require(wrong.is_none(), Invariant::N3, || format!("{mine:?}, beside {wrong:?}"))?;
+        facts.placed.push(mine);
         Ok(())
     }
 

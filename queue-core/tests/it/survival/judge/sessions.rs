@@ -11,10 +11,10 @@ use crate::survival::world::TERMS;
 
 impl SessionFacts {
     /// Whether it may live, to somebody with this knowledge.
-    fn is_live(&self, knows: &Knowledge, now: Timestamp) -> bool {
-        let known = self.ends.iter().filter(|(fact, _)| knows.has(*fact)).map(|(_, ends)| *ends).max();
+    fn is_live(&self, number: usize, knows: &Knowledge, now: Timestamp) -> bool {
         let over = self.ended.is_some_and(|(fact, _)| knows.has(fact));
-        knows.has(self.began) && !over && known.unwrap_or(self.session.ends) + LEEWAY > now
+        let ends = knows.session_end(number).unwrap_or(self.session.ends);
+        knows.has(self.began) && !over && ends + LEEWAY > now
     }
 }
 
@@ -61,8 +61,8 @@ impl Judge {
         // A claim that was carried out and whose answer reached nobody: nobody knows that the visitor never entered.
         let knows = &self.nodes[step.node].knows;
         let live = self.sessions.iter().enumerate().any(|(number, session)| {
-            let own = session.session.id.visitor == visitor && knows.has_session(number);
-            own && session.is_live(knows, now)
+            let own = session.session.id.visitor == visitor && knows.session_end(number).is_some();
+            own && session.is_live(number, knows, now)
         });
         require(begun && !live, Invariant::N1, || {
             format!("place {place} of {visitor:?} is told ended; a session began: {begun}, lives: {live}")
@@ -83,7 +83,6 @@ impl Judge {
         if let Some(known) = self.sessions.iter().position(|known| known.session.id == session.id) {
             let fact = self.sessions[known].began;
             self.nodes[step.node].knows.learn(fact);
-            self.nodes[step.node].knows.learn_session(known);
             self.note_end(step.node, known, session.ends);
             self.spend(step.node, place);
             return Ok(());
@@ -105,12 +104,12 @@ impl Judge {
         let began = self.numbers.next();
         let facts = &mut self.nodes[step.node];
         facts.knows.learn(began);
-        facts.knows.learn_session(self.sessions.len());
+        facts.knows.learn_session(self.sessions.len(), session.ends);
         let (limits, paused) = self.rules(&self.nodes[step.node].knows);
         self.sessions.push(SessionFacts {
             session,
             began,
-            ends: vec![(began, session.ends)],
+            ends: session.ends,
             ended: None,
             told: false,
             confirmed: step.confirmed,
@@ -129,12 +128,11 @@ impl Judge {
     /// N6: everybody inside of whom the server must know.
     fn cohort_fits(&mut self, step: &Step<'_>, limit: u32, now: Timestamp) -> Result<(), Violation> {
         let knows = &self.nodes[step.node].knows;
-        let remembered = |session: &&SessionFacts| session.is_live(knows, now);
-        let inside = self.sessions.iter().filter(remembered).count() as u32;
+        let sessions = self.sessions.iter().enumerate();
+        let inside = sessions.filter(|(number, session)| session.is_live(*number, knows, now)).count() as u32;
         require(inside <= limit, Invariant::N6, || format!("{inside} are inside, {limit} may be"))?;
         let really = self.sessions.iter().filter(|session| {
-            let ends = session.ends.iter().map(|(_, ends)| *ends).max().unwrap_or_default();
-            session.told && session.ended.is_none() && ends + LEEWAY > now
+            session.told && session.ended.is_none() && session.ends + LEEWAY > now
         });
         if really.count() as u32 > limit {
             self.excuse("above the limit by sessions that nobody remembered");
@@ -164,15 +162,17 @@ impl Judge {
 
     fn note_end(&mut self, node: usize, known: usize, ends: Timestamp) {
         let facts = &mut self.sessions[known];
-        let fact = match facts.ends.iter().find(|(_, known)| *known == ends) {
-            Some((fact, _)) => *fact,
-            None => {
-                let fact = self.numbers.next();
-                facts.ends.push((fact, ends));
-                fact
+        facts.ends = facts.ends.max(ends);
+        self.nodes[node].knows.learn_session(known, ends);
+    }
+
+    /// A gateway that knows whose session it is remembers until when it was prolonged.
+    pub(super) fn learn_of_renewal(&self, knows: &mut Knowledge, has: &Knowledge, visitor: VisitorId) {
+        for (number, _) in self.sessions.iter().enumerate().filter(|(_, known)| known.session.id.visitor == visitor) {
+            if let Some(ends) = has.session_end(number).filter(|_| knows.session_end(number).is_some()) {
+                knows.learn_session(number, ends);
             }
-        };
-        self.nodes[node].knows.learn(fact);
+        }
     }
 
     pub(super) fn renewed(
@@ -192,14 +192,13 @@ impl Judge {
                 let knows = &self.nodes[step.node].knows;
                 let over = self.sessions[known].ended.is_some_and(|(fact, _)| knows.has(fact));
                 require(!over, Invariant::N12, || format!("{:?} was ended and is renewed", session.id.visitor))?;
-                let old = self.sessions[known].ends.iter().map(|(_, ends)| *ends).max().unwrap_or_default();
+                let old = self.sessions[known].ends;
                 let longest = (now + renewal.span).min(session.id.started + TERMS.max_session).max(old);
                 require(session.ends <= longest, Invariant::N12, || {
                     format!("renewed to {}, at most {longest}", session.ends)
                 })?;
                 let began = self.sessions[known].began;
                 self.nodes[step.node].knows.learn(began);
-                self.nodes[step.node].knows.learn_session(known);
                 self.note_end(step.node, known, session.ends);
                 Ok(())
             }
@@ -217,7 +216,7 @@ impl Judge {
     pub(super) fn ended(&mut self, step: &Step<'_>, ending: &Ending, was_live: bool) {
         let Some(known) = self.sessions.iter_mut().find(|known| known.session.id == ending.session.id) else { return };
         if was_live {
-            let until = known.ends.iter().map(|(_, ends)| *ends).max().unwrap_or_default().min(ending.session.ends);
+            let until = known.ends.min(ending.session.ends);
             let (fact, _) = *known.ended.get_or_insert_with(|| (self.numbers.next(), until));
             self.nodes[step.node].knows.learn(fact);
         }
