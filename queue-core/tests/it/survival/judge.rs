@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use queue_core::invariants::{Invariant, Violation};
-use queue_core::store::{Caller, GatewayId, Merged, Mirror, Session, Stamped, Summary};
+use queue_core::store::{Caller, GatewayId, Merged, Mirror, Proof, Session, Stamped, Summary};
 use queue_core::{Life, Limits, Place, Timestamp, VisitorId};
 
 use super::facts::{Fact, Knowledge, Numbers};
@@ -124,6 +124,8 @@ pub(super) struct Judge {
     told: Place,
     /// What was lost without a trace, and what was kept: a server that fell back as itself.
     fallen_back: Vec<(Knowledge, Knowledge)>,
+    /// Lives that began further on by a gateway that remembered nothing: it cannot know of one that another copy began.
+    resumed_blindly: Vec<Life>,
     /// When the host's clock was last set back: a late call may then look timely.
     pub(super) set_back: Timestamp,
     /// What was excused, by name.
@@ -170,6 +172,7 @@ impl Judge {
             fences: HashMap::new(),
             told: Place::NOTHING,
             fallen_back: Vec::new(),
+            resumed_blindly: Vec::new(),
             set_back: Timestamp::ZERO,
             counts: Counts::new(),
         }
@@ -235,7 +238,12 @@ impl Judge {
                 Ok(())
             }
             (Request::Sweep, Reply::Swept(swept)) => self.swept(step, *swept, stamped),
-            (Request::Merge(_), Reply::Merged(merged)) => self.merged(step, *merged),
+            (Request::Merge(testimony), Reply::Merged(merged)) => {
+                if *merged == Merged::Resumed && testimony.proof == Proof::Token {
+                    self.resumed_blindly.push(stamped.mark.life);
+                }
+                self.merged(step, *merged)
+            }
             _ => Ok(()),
         }
     }
