@@ -235,5 +235,8 @@ for _, join in ipairs(joins) do
   local lost = is_known(score) and is_set('gone', score) and not is_set('spent', score)
   if lost and not redis.call('ZSCORE', LINE, visitor) and not live(visitor) then put_back(visitor, score) end
 end
+-- Whoever is called and never comes leaves the line again.
+local called = redis.call('ZRANGEBYSCORE', LINE, '-inf', show(room.frontier), 'WITHSCORES')
+for i = 2, #called, 2 do redis.call('ZADD', CALLED, 'NX', show(room.now), show(tonumber(called[i]))) end
 note('r', '')
 return finish(merged)

@@ -1,6 +1,8 @@
 //! A new life, and what gateways remember of the earlier ones.
 
-use super::{Room, Stay};
+use std::time::Duration;
+
+use super::{Room, Stay, Turn};
 use crate::bits::PlaceState;
 use crate::bucket::Bucket;
 use crate::store::caller::SharedTime;
@@ -197,6 +199,14 @@ impl Room {
             if lost && !self.places.contains_key(visitor) && self.live_session(*visitor, now).is_none() {
                 self.put_back(*visitor, *place);
             }
+        }
+        // Whoever is called and never comes leaves the line again.
+        for place in self.waiting.range(..=self.line.frontier()).map(|(place, _)| *place) {
+            self.turns.entry(place).or_insert(Turn {
+                reserved_until: now,
+                window_used: Duration::ZERO,
+                offered_at: None,
+            });
         }
         self.log.note(Event::Recast);
     }
