@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use queue_core::invariants::{Invariant, Violation};
-use queue_core::store::{Caller, GatewayId, Merged, Mirror, Proof, Session, Stamped, Summary};
+use queue_core::store::{Caller, GatewayId, Merged, Mirror, Session, Stamped, Summary};
 use queue_core::{Life, Limits, Place, Timestamp, VisitorId};
 
 use super::facts::{Fact, Knowledge, Numbers};
@@ -124,8 +124,12 @@ pub(super) struct Judge {
     told: Place,
     /// What was lost without a trace, and what was kept: a server that fell back as itself.
     fallen_back: Vec<(Knowledge, Knowledge)>,
-    /// Lives that began further on by a gateway that remembered nothing: it cannot know of one that another copy began.
-    resumed_blindly: Vec<Life>,
+    /// Which server began each life.
+    lives: HashMap<Life, usize>,
+    /// Lives that two servers began, neither of which knew of the other.
+    twins: Vec<Life>,
+    /// The latest shared time of any server: beyond it nobody has forgotten an end yet.
+    latest: Timestamp,
     /// When the host's clock was last set back: a late call may then look timely.
     pub(super) set_back: Timestamp,
     /// What was excused, by name.
@@ -172,7 +176,9 @@ impl Judge {
             fences: HashMap::new(),
             told: Place::NOTHING,
             fallen_back: Vec::new(),
-            resumed_blindly: Vec::new(),
+            lives: HashMap::new(),
+            twins: Vec::new(),
+            latest: Timestamp::ZERO,
             set_back: Timestamp::ZERO,
             counts: Counts::new(),
         }
@@ -212,6 +218,7 @@ impl Judge {
             format!("a call of {} took effect at {}: {:?}", step.sent, step.now, step.request)
         })?;
         self.nodes[step.node].knows.merge(step.knew);
+        self.latest = self.latest.max(stamped.time);
         match (step.request, &stamped.value) {
             (Request::Join(arrivals), Reply::Joined(joined)) => arrivals
                 .iter()
@@ -238,9 +245,10 @@ impl Judge {
                 Ok(())
             }
             (Request::Sweep, Reply::Swept(swept)) => self.swept(step, *swept, stamped),
-            (Request::Merge(testimony), Reply::Merged(merged)) => {
-                if *merged == Merged::Resumed && testimony.proof == Proof::Token {
-                    self.resumed_blindly.push(stamped.mark.life);
+            (Request::Merge(_), Reply::Merged(merged)) => {
+                let life = stamped.mark.life;
+                if *merged != Merged::Added && *self.lives.entry(life).or_insert(step.node) != step.node {
+                    self.twins.push(life);
                 }
                 self.merged(step, *merged)
             }
@@ -261,6 +269,8 @@ impl Judge {
             facts.began = step.now;
         }
         if merged == Merged::Began {
+            let open = facts.collection;
+            facts.collected.retain(|_, (collection, _)| *collection == open);
             facts.line.clear();
         }
         let knows = &facts.knows;

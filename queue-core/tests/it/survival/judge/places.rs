@@ -45,9 +45,9 @@ impl Judge {
             return Ok(());
         }
         let gave = |life: &&Life| life.mark() < place && place <= life.mark().plus(Life::ALIGN);
-        let blind = self.resumed_blindly.iter().any(|life| gave(&life));
-        require(blind, Invariant::N2, || format!("place {place} was given to {told:?}"))?;
-        self.excuse("places given twice by two copies that went on without anybody who knew of the other");
+        let twins = self.twins.iter().any(|life| gave(&life));
+        require(twins, Invariant::N2, || format!("place {place} was given to {told:?}"))?;
+        self.excuse("places given twice by two servers that began the same life");
         Ok(())
     }
 

@@ -50,7 +50,7 @@ impl Judge {
 
     /// N12: who follows a room knows of every end that the room must know of.
     pub(super) fn ends_are_known(&self, node: usize, mirror: &Mirror) -> Result<(), Violation> {
-        let (knows, now) = (&self.nodes[node].knows, mirror.summary.time);
+        let (knows, now) = (&self.nodes[node].knows, mirror.summary.time.max(self.latest));
         let forgotten = self.sessions.iter().rev().take(50).find(|session| {
             session.ended.is_some_and(|(fact, until)| {
                 knows.has(fact) && until > now && !mirror.ended.contains_key(&session.session.id.visitor)

@@ -190,7 +190,8 @@ impl Judge {
                     return broken(Invariant::N12, "a session that nobody began was renewed");
                 };
                 let knows = &self.nodes[step.node].knows;
-                let over = self.sessions[known].ended.is_some_and(|(fact, _)| knows.has(fact));
+                let ended = self.sessions[known].ended;
+                let over = ended.is_some_and(|(fact, until)| knows.has(fact) && until > self.latest);
                 require(!over, Invariant::N12, || format!("{:?} was ended and is renewed", session.id.visitor))?;
                 let old = self.sessions[known].ends;
                 let longest = (now + renewal.span).min(session.id.started + TERMS.max_session).max(old);
