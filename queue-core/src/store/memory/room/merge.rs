@@ -37,6 +37,11 @@ impl Unknown {
         most.min(limit).saturating_sub(self.known).max(self.carried.min(limit))
     }
 
+    /// The latest end of any of them, if there may still be some.
+    pub(super) fn latest_end(&self, now: Timestamp) -> Timestamp {
+        if self.until + LEEWAY > now { self.until } else { Timestamp::ZERO }
+    }
+
     /// A session was found again; `earlier`: it began before this life.
     pub(super) fn found(&mut self, earlier: bool) {
         self.known += u32::from(earlier);
