@@ -130,10 +130,19 @@ impl Judge {
         let knows = &self.nodes[step.node].knows;
         let sessions = self.sessions.iter().enumerate();
         let inside = sessions.filter(|(number, session)| session.is_live(*number, knows, now)).count() as u32;
-        require(inside <= limit, Invariant::N6, || format!("{inside} are inside, {limit} may be"))?;
-        let really = self.sessions.iter().filter(|session| {
-            session.told && session.ended.is_none() && session.ends + LEEWAY > now
-        });
+        require(inside <= limit, Invariant::N6, || {
+            let counted = (step.inspect)().map(|mirror| (mirror.summary.sessions, mirror.summary.unknown));
+            let sessions = self.sessions.iter().enumerate();
+            let whose: Vec<_> = sessions
+                .filter(|(number, session)| session.is_live(*number, knows, now))
+                .map(|(number, session)| (session.session.id, knows.session_end(number)))
+                .collect();
+            format!("{inside} are inside, {limit} may be; the store knows and assumes {counted:?} of {whose:?}")
+        })?;
+        let really = self
+            .sessions
+            .iter()
+            .filter(|session| session.told && session.ended.is_none() && session.ends + LEEWAY > now);
         if really.count() as u32 > limit {
             self.excuse("above the limit by sessions that nobody remembered");
         }
