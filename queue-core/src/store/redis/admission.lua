@@ -25,7 +25,8 @@ local function unknown()
   if room.unknown_until + LEEWAY <= room.now then return 0 end
   local most = room.unknown_most
   if most < 0 then most = room.unknown_all == 1 and room.total or 0 end
-  return math.max(0, math.min(room.total, most) - room.unknown_known, math.min(room.total, room.unknown_carried))
+  -- Not the other way round: a limit that was lowered since puts nobody out.
+  return math.min(room.total, math.max(0, most - room.unknown_known, room.unknown_carried))
 end
 
 -- nil when one more may enter, else why not and for how long.

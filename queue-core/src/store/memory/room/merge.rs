@@ -33,8 +33,9 @@ impl Unknown {
             return 0;
         }
         let limit = limits.total_active_users;
+        // Not the other way round: a limit that was lowered since puts nobody out.
         let most = self.most.unwrap_or(if self.all { limit } else { 0 });
-        most.min(limit).saturating_sub(self.known).max(self.carried.min(limit))
+        most.saturating_sub(self.known).max(self.carried).min(limit)
     }
 
     /// The latest end of any of them, if there may still be some.
