@@ -193,6 +193,11 @@ impl Judge {
         Knowledge::none(&self.config)
     }
 
+    /// Whether two servers began the same life.
+    pub(super) const fn has_twins(&self) -> bool {
+        !self.twins.is_empty()
+    }
+
     /// A server lost everything.
     pub(super) fn wiped(&mut self, node: usize, now: Timestamp) {
         self.nodes[node] = NodeFacts::empty(&self.config, now);
@@ -219,6 +224,8 @@ impl Judge {
         })?;
         self.nodes[step.node].knows.merge(step.knew);
         self.latest = self.latest.max(stamped.time);
+        let limits = self.rules(&self.nodes[step.node].knows).0;
+        self.nodes[step.node].knows.bucket.advance(&limits, stamped.time);
         match (step.request, &stamped.value) {
             (Request::Join(arrivals), Reply::Joined(joined)) => arrivals
                 .iter()

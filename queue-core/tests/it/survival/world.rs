@@ -193,6 +193,11 @@ impl World {
             if self.empty_since.is_some_and(|since| since + AFTERMATH < now) {
                 return self.no_ghosts();
             }
+            if self.judge.has_twins() {
+                // Nothing can be said of two lines that give the same places.
+                self.count("runs ended: two servers began the same life");
+                return Ok(());
+            }
             if now > TestClock::START + self.storm + CALM {
                 break;
             }

@@ -44,11 +44,7 @@ impl Judge {
             self.excuse("places given twice by a server that fell back as itself");
             return Ok(());
         }
-        let gave = |life: &&Life| life.mark() < place && place <= life.mark().plus(Life::ALIGN);
-        let twins = self.twins.iter().any(|life| gave(&life));
-        require(twins, Invariant::N2, || format!("place {place} was given to {told:?}"))?;
-        self.excuse("places given twice by two servers that began the same life");
-        Ok(())
+        broken(Invariant::N2, format!("place {place} was given to {told:?}"))
     }
 
     /// A visitor polled at a gateway, at shared time as that one knows it.
@@ -100,7 +96,7 @@ impl Judge {
                 self.collected_in_order(step.node, visitor, place, stamped.mark.life)
             }
             Joined::Admitted { place, session } => {
-                let new = session.id.started == stamped.time;
+                let new = self.sessions.iter().all(|known| known.session.id != session.id);
                 if new {
                     self.gave(step, arrival, place)?;
                     let line = &self.nodes[step.node].line;

@@ -22,7 +22,16 @@ impl Judge {
     }
 
     /// An operator's word was acknowledged by a server, through a gateway.
+    ///
+    /// A word that was lost with a tail, and that a gateway still remembers, yields to one spoken before that gateway told
+    /// the store: both have the same version.
     pub(in crate::survival) fn decreed(&mut self, node: usize, knows: &mut Knowledge, request: &Request) {
+        let heard = self.words.len();
+        let has = &self.nodes[node].knows;
+        self.words.retain(|(fact, _)| has.has(*fact));
+        if self.words.len() < heard {
+            self.excuse("operators' words that yielded to a later one");
+        }
         let word = match request {
             Request::Propose(proposal) => Word::Limits(proposal.limits.clone()),
             Request::Pause(paused) => Word::Paused(*paused),
