@@ -33,6 +33,8 @@ pub(super) struct NodeFacts {
     /// Who is collected: which collection, and since when.
     collected: HashMap<VisitorId, (u32, Timestamp)>,
     collection: u32,
+    /// It was wiped, and no life has begun since.
+    pub(super) is_empty: bool,
     placed: Vec<Collected>,
 }
 
@@ -159,6 +161,7 @@ impl NodeFacts {
             brought: HashMap::new(),
             collected: HashMap::new(),
             collection: 0,
+            is_empty: true,
             placed: Vec::new(),
         }
     }
@@ -264,7 +267,7 @@ impl Judge {
     }
 
     fn merged(&mut self, step: &Step<'_>, merged: Merged) -> Result<(), Violation> {
-        if merged != Merged::Added {
+        if merged != Merged::Added || std::mem::take(&mut self.nodes[step.node].is_empty) {
             // What was admitted before counts in every window that reaches back.
             let limits = self.rules(&self.nodes[step.node].knows).0;
             self.nodes[step.node].knows.bucket.meet(step.knew.bucket, &limits);
@@ -300,6 +303,11 @@ impl Judge {
             (Request::Claim(claims), Reply::Claimed(_)) => {
                 for claim in claims {
                     self.learn_of_visitor(knows, has, claim.visitor);
+                }
+            }
+            (Request::Depart(departures), Reply::Flags(_)) => {
+                for departure in departures {
+                    self.learn_of_visitor(knows, has, departure.visitor);
                 }
             }
             (Request::Renew(renewals), Reply::Renewed(_)) => {

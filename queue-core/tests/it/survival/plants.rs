@@ -61,7 +61,9 @@ impl Plant {
         match self {
             Self::BeginFillsTheBucket => &[N7],
             Self::BeginWithoutHold => &[N3],
-            Self::ResumeWithoutGap | Self::MovedStoreIsServed => &[N2],
+            Self::MovedStoreIsServed => &[N2],
+            // What it gives was given before, or what was called is not any more.
+            Self::ResumeWithoutGap => &[N2, N9],
             Self::MergeForgetsSpent => &[N13],
             Self::MergeForgetsEnded => &[N12],
             Self::MergeForgetsTheRules => &[N5, N6],

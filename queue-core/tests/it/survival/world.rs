@@ -117,7 +117,8 @@ impl World {
         let opening = Opening { proposal: proposal.clone(), life: Life::after_loss(now, None) };
         store.open(&room, Caller::newcomer(), opening).unwrap();
         let node = Node { store, server: 0, frozen_until: Timestamp::ZERO, is_up: true };
-        let judge = Judge::new(limits, now);
+        let mut judge = Judge::new(limits, now);
+        judge.nodes[0].is_empty = false;
         let count = dice.within(2..5);
         let mut world = Self {
             gateways: (0..count).map(|number| Gateway::new(GatewayId(number), 0, judge.newcomer())).collect(),

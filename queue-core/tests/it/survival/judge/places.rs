@@ -106,11 +106,13 @@ impl Judge {
                 self.admitted(step, visitor, place, session, stamped)
             }
             Joined::Collected { since } => {
-                // A store that began by a clock of its own may find that somebody came in its future: that is now.
-                let since = arrival.since.map_or(since, |since| since.min(stamped.time));
                 let facts = &mut self.nodes[step.node];
-                facts.collected.entry(visitor).or_insert((facts.collection, since));
-                Ok(())
+                let known = facts.collected.insert(visitor, (facts.collection, since));
+                // A store that began by a clock of its own may find that somebody came in its future: that is now.
+                let came = arrival.since.filter(|came| known.is_none() && *came <= stamped.time);
+                require(came.is_none_or(|came| came == since), Invariant::N3, || {
+                    format!("{visitor:?} came at {came:?} and is taken to have come at {since}")
+                })
             }
             Joined::Full | Joined::Closed => broken(Invariant::N10, format!("told {joined:?}, and there is room")),
         }
@@ -184,14 +186,29 @@ impl Judge {
     }
 
     /// A place was heard by the store and is in the line.
-    pub(super) fn heard(&mut self, step: &Step<'_>, place: Place) -> Result<(), Violation> {
+    pub(super) fn heard(&mut self, step: &Step<'_>, visitor: VisitorId, place: Place) -> Result<(), Violation> {
         let facts = &mut self.nodes[step.node];
         let spent = self.places.get(&place).and_then(|place| place.spent).filter(|spent| facts.knows.has(*spent));
         require(spent.is_none(), Invariant::N13, || format!("place {place} was used up and is in the line again"))?;
         if facts.line.insert(place, step.now).is_none() {
             facts.returns.push((step.now, place));
+            self.one_place(step.node, visitor, place);
         }
         Ok(())
+    }
+
+    /// Whoever comes back with a place has only that: a later one is given up, an earlier one makes way.
+    fn one_place(&mut self, node: usize, visitor: VisitorId, place: Place) {
+        let owned = |facts: &super::PlaceFacts| facts.owners.iter().any(|owner| owner.visitor == visitor);
+        let line = &self.nodes[node].line;
+        let others = line.keys().copied().filter(|other| *other != place && self.places.get(other).is_some_and(owned));
+        for other in others.collect::<Vec<_>>() {
+            if other > place {
+                self.spend(node, other);
+            } else {
+                self.nodes[node].line.remove(&other);
+            }
+        }
     }
 
     /// Missed its turn.
@@ -259,7 +276,7 @@ impl Judge {
         let left: Vec<(Place, Timestamp)> = left.map(|(place, heard)| (*place, *heard)).collect();
         for (place, heard) in &left {
             if *place <= mirror.line.frontier() {
-                let silence = TERMS.heard_for + TERMS.retention - MARKED_LATE;
+                let silence = TERMS.retention - MARKED_LATE;
                 require(*heard + silence <= step.now, Invariant::N1, || {
                     format!("the called place {place} was swept, heard {:?} before", step.now.since(*heard))
                 })?;

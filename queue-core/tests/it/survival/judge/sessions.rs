@@ -36,7 +36,7 @@ impl Judge {
             }
             Claimed::Ended => self.told_ended(step, visitor, place, stamped.time),
             Claimed::Admitted(session) => self.admitted(step, visitor, place, session, stamped),
-            Claimed::NotCalled | Claimed::Refused(_) | Claimed::Offered => self.heard(step, place),
+            Claimed::NotCalled | Claimed::Refused(_) | Claimed::Offered => self.heard(step, visitor, place),
             Claimed::Missed => {
                 self.missed(step.node, place);
                 Ok(())

@@ -17,7 +17,7 @@ use crate::support::dice::Dice;
 pub(super) fn some_limits(dice: &mut Dice) -> Limits {
     Limits {
         total_active_users: dice.within(2..20) as u32,
-        new_users_per_minute: *dice.one_of(&[10, 30, 120, 600, 1_200]).as_ref().unwrap_or(&60),
+        new_users_per_minute: *dice.one_of(&[10, 10, 30, 120, 600, 1_200]).as_ref().unwrap_or(&60),
         burst: dice.within(1..12) as u32,
         max_line_length: 5_000,
         queue_all: dice.chance(1, 20),

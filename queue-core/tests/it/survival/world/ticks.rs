@@ -79,6 +79,7 @@ impl World {
         if answer.is_ok() {
             gateway.trouble = None;
             self.judge.nodes[node].began = now;
+            self.judge.nodes[node].is_empty = false;
             self.count("first starts");
         }
     }
