@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{LAG_HOLD, LOSS_HOLD, Witness};
-use crate::store::{Ask, Control, Inside, LimitsSource, Mirror, PastStretch, Proof, Proposal, StoreError, Testimony};
+use crate::store::{
+    Ask, Control, Inside, LimitsSource, Mirror, PastStretch, Proof, Proposal, StoreError, Summary, Testimony,
+};
 use crate::{Epoch, HighWater, Life, Place, Timestamp};
 
 /// What is wrong.
@@ -91,10 +93,10 @@ pub fn plan(
     let inside = match mirror.map(|mirror| &mirror.summary) {
         Some(summary) if !by_tokens => Inside {
             claims: seen.claims.max(summary.mark.claims),
-            out: Some(summary.mark.claims.saturating_sub(u64::from(summary.sessions) + u64::from(summary.unknown))),
+            most: Some(inside(summary, seen)),
             until: summary.latest_end.max(witness.latest_end()),
         },
-        _ => Inside { claims: seen.claims, out: None, until: now + house.session },
+        _ => Inside { claims: seen.claims, most: None, until: now + house.session },
     };
     let mut ended: Vec<_> = witness.own_ended().collect();
     ended.extend(mirror.iter().flat_map(|mirror| mirror.ended.iter().map(|(visitor, until)| (*visitor, *until))));
@@ -114,6 +116,12 @@ pub fn plan(
         unconfirmed: witness.unconfirmed(),
         ended,
     })
+}
+
+/// Who was inside at the last look, and who was let in since.
+fn inside(summary: &Summary, seen: HighWater) -> u32 {
+    let since = u32::try_from(seen.claims.saturating_sub(summary.mark.claims)).unwrap_or(u32::MAX);
+    summary.sessions.saturating_add(summary.unknown).saturating_add(since)
 }
 
 fn ask(trouble: Trouble, witness: &Witness, seen: HighWater, past: &[PastStretch], now: Timestamp) -> Ask {

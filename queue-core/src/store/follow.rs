@@ -23,7 +23,7 @@ pub struct Summary {
     pub sessions: u32,
     /// Sessions that may live and are not known after a loss of data: they count as used.
     pub unknown: u32,
-    /// The latest end of a session.
+    /// The latest end of a session, of those that are not known too.
     pub latest_end: Timestamp,
     /// Called places that are heard and have not claimed.
     pub reserved: u32,

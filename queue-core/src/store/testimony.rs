@@ -39,8 +39,9 @@ pub enum Proof {
 pub struct Inside {
     /// The most claims that were seen.
     pub claims: u64,
-    /// How many of the claimed were known to be out again; `None`: nobody remembers, and the cohort may be full.
-    pub out: Option<u64>,
+    /// The most that may be inside by what was seen, those whom the store knows included; `None`: nobody remembers, and the
+    /// cohort may be full.
+    pub most: Option<u32>,
     /// The latest end of any session that was seen: until then some may be unknown.
     pub until: Timestamp,
 }

@@ -4,7 +4,8 @@
 mod conformance;
 mod differential;
 mod keeping;
-//mod simulation;
+mod simulation;
 mod support;
+mod survival;
 mod ticket;
 mod topology;

@@ -2,10 +2,12 @@
 //! shadow model that knows every fact checks the numbered invariants after every step.
 
 mod gateway;
+pub(crate) mod ideal_bucket;
+pub(crate) mod marks;
 mod sabotage;
 mod shadow;
 mod visitor;
-mod wire;
+pub(crate) mod wire;
 mod world;
 
 use std::collections::BTreeMap;

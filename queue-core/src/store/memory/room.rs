@@ -185,7 +185,7 @@ impl Room {
             line_length: count(self.waiting.len()),
             sessions: self.sessions(now),
             unknown: self.unknown.count(&self.limits, now),
-            latest_end: self.ends.last().map_or(Timestamp::ZERO, |(ends, _)| *ends),
+            latest_end: self.unknown.latest_end(now).max(self.ends.last().map_or(Timestamp::ZERO, |(ends, _)| *ends)),
             reserved: count(self.turns.values().filter(|turn| turn.reserved_until > now).count()),
             bucket: self.bucket,
             limits: self.limits.clone(),

@@ -23,13 +23,10 @@ end
 -- Sessions that may live and are not known after a loss, as in `merge.rs`.
 local function unknown()
   if room.unknown_until + LEEWAY <= room.now then return 0 end
-  local inside = 0
-  if room.unknown_out >= 0 then
-    inside = math.min(room.total, math.max(0, room.unknown_claims - room.unknown_out))
-  elseif room.unknown_all == 1 then
-    inside = room.total
-  end
-  return math.max(0, inside - room.unknown_known)
+  local most = room.unknown_most
+  if most < 0 then most = room.unknown_all == 1 and room.total or 0 end
+  -- Not the other way round: a limit that was lowered since puts nobody out.
+  return math.min(room.total, math.max(0, most - room.unknown_known, room.unknown_carried))
 end
 
 -- nil when one more may enter, else why not and for how long.
@@ -67,15 +64,22 @@ local function begin_session(visitor, score, span, longest)
   return ends
 end
 
--- A session that was lost with data and that somebody vouches for is taken up again, unless its end was heard. The score of
--- its place is 0 where it is not known.
+-- A session that was lost with data and that somebody vouches for is taken up again, unless its end was heard; one that is
+-- known lives as long as its ticket says. The score of its place is 0 where it is not known.
 local function find_session(visitor, started, ends, score)
-  if ends + LEEWAY <= room.now or redis.call('ZSCORE', key('ended'), visitor) or live(visitor) then return end
+  local known = live(visitor)
+  if known then
+    if known.started == started and known.ends < ends then redis.call('ZADD', key('active'), show(ends), visitor) end
+    return
+  end
+  if ends + LEEWAY <= room.now or redis.call('ZSCORE', key('ended'), visitor) then return end
   redis.call('ZADD', key('active'), show(ends), visitor)
   redis.call('HSET', key('sessions'), visitor, show(started) .. ':' .. show(score))
   sessions = nil
   if started <= room.began then
     room.unknown_known = redis.call('HINCRBY', key('state'), 'unknown_known', 1)
+    room.unknown_carried = math.max(0, room.unknown_carried - 1)
+    redis.call('HSET', key('state'), 'unknown_carried', room.unknown_carried)
   end
 end
 

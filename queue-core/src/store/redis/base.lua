@@ -23,7 +23,7 @@ end
 
 local FIELDS = { 'life', 'version', 'last', 'frontier', 'claims', 'now', 'spare', 'host', 'tokens', 'tokens_at', 'total', 'rate',
   'burst', 'max_line', 'queue_all', 'opens', 'closes', 'limits_version', 'operator', 'source_at', 'paused', 'began',
-  'hold_until', 'held', 'collect_until', 'unknown_claims', 'unknown_out', 'unknown_all', 'unknown_until', 'unknown_known' }
+  'hold_until', 'held', 'collect_until', 'unknown_most', 'unknown_carried', 'unknown_all', 'unknown_until', 'unknown_known' }
 -- What is no number: earlier lives as `start:last,start:last`, and the server that gave the places.
 local TEXTS = { 'past', 'server' }
 

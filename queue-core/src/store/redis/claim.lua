@@ -19,7 +19,8 @@ local function hear(score, offered)
 end
 
 -- A place that was gone is heard again: back into the line. One visitor has one place: whoever lost the token and joined
--- anew meanwhile keeps the session, else the earlier place. Answers what else there is to say.
+-- anew meanwhile keeps the session; else a later place is given up for an earlier one that is shown. An earlier one that
+-- nobody shows may never have been told to anybody: it makes way, and may return. Answers what else there is to say.
 local function come_back(visitor, score)
   local session = live(visitor)
   if session then
@@ -27,11 +28,7 @@ local function come_back(visitor, score)
     return { 'admitted', session.started, session.ends }
   end
   local other = tonumber(redis.call('ZSCORE', LINE, visitor) or 0)
-  if other > 0 and other < score then
-    leave_line(score, 'spent')
-    return { 'ended' }
-  end
-  if other > 0 then leave_line(other, 'spent') end
+  if other > 0 then leave_line(other, other < score and 'gone' or 'spent') end
   put_back(visitor, score)
   return nil
 end

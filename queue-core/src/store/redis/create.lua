@@ -10,7 +10,7 @@ if tonumber(ARGV[1]) == 0 and not room then
     'total', ARGV[10], 'rate', ARGV[11], 'burst', ARGV[12], 'max_line', ARGV[13],
     'queue_all', ARGV[14], 'opens', ARGV[15], 'closes', ARGV[16],
     'limits_version', 1, 'operator', ARGV[17] == 'operator' and 1 or 0, 'source_at', ARGV[18],
-    'paused', 0, 'began', host, 'hold_until', heard, 'held', 0, 'collect_until', heard, 'unknown_claims', 0, 'unknown_out', -1,
+    'paused', 0, 'began', host, 'hold_until', heard, 'held', 0, 'collect_until', heard, 'unknown_most', -1, 'unknown_carried', 0,
     'unknown_all', 0, 'unknown_until', 0, 'unknown_known', 0, 'past', '', 'server', ARGV[9])
   room = load()
 end

@@ -1,7 +1,7 @@
 -- What a gateway remembers: begins a new life where data was lost or lags, else adds what is missing. As in `room/merge.rs`.
 -- ARGV from 10: the limits (limits.lua); [19] their version and [20] the pause; [21] begin, resume or add, [22] the life,
--- [23] the first version remembered; [24] memory or token; [25] how long calls are held, in ms; [26] most claims seen, [27] of them
--- out again (-1: nobody knows), [28] the latest end of a session; [29] shared time by the gateway (0: unknown), [30] the frontier,
+-- [23] the first version remembered; [24] memory or token; [25] how long calls are held, in ms; [26] most claims seen, [27] the
+-- most that may be inside (-1: nobody knows), [28] the latest end of a session; [29] shared time by the gateway (0: unknown), [30] the frontier,
 -- [31] how long arrivals are collected, in ms.
 -- Then lists, each after its length: lives (life, last, chunks with number and bits), places spent, joins (visitor, place),
 -- sessions (visitor, place, start, end), unconfirmed ones, ended sessions (visitor, until).
@@ -55,7 +55,9 @@ local function live_on()
   room.held = 1
   local collect = tonumber(ARGV[31])
   if collect > 0 then room.collect_until = math.max(room.collect_until, room.now + collect) end
-  room.unknown_claims = math.max(room.unknown_claims, room.claims)
+  room.unknown_carried = unknown()
+  room.unknown_most, room.unknown_all = -1, 0
+  room.claims = math.max(room.claims, tonumber(ARGV[26]))
   room.unknown_known = redis.call('ZCOUNT', key('active'), '(' .. show(room.now - LEEWAY), '+inf')
   room.server = ARGV[9]
   redis.call('UNLINK', key('log'), key('periods'))
@@ -73,7 +75,7 @@ if not room then
     max_line = tonumber(ARGV[13]), queue_all = tonumber(ARGV[14]), opens = tonumber(ARGV[15]), closes = tonumber(ARGV[16]),
     limits_version = math.max(1, tonumber(ARGV[19])), operator = ARGV[17] == 'operator' and 1 or 0,
     source_at = tonumber(ARGV[18]), paused = tonumber(ARGV[20]), began = now, hold_until = 0, held = 0, collect_until = 0,
-    unknown_claims = 0, unknown_out = -1, unknown_all = 0, unknown_until = 0, unknown_known = 0, past = '', server = ARGV[9] }
+    unknown_most = -1, unknown_carried = 0, unknown_all = 0, unknown_until = 0, unknown_known = 0, past = '', server = ARGV[9] }
   live_on()
   lives = stretches()
 else
@@ -95,6 +97,8 @@ else
   if late then return late end
   lives = stretches()
   if merged ~= 'added' then
+    -- The clock of the server that took over may have been set back since the copy was made.
+    room.now = math.max(room.now, tonumber(ARGV[29]))
     if merged == 'began' then
       redis.call('UNLINK', LINE, CALLED, WINDOW)
       for _, stretch in ipairs(lives) do lose(stretch.start, stretch.last) end
@@ -192,23 +196,17 @@ if news and not held and (memory or young) then
   room.held = 1
 end
 if memory or news and not held and young then
-  local more = math.max(0, tonumber(ARGV[26]) - room.unknown_claims)
-  room.unknown_claims = room.unknown_claims + more
-  room.claims = room.claims + more
-  local out = tonumber(ARGV[27])
-  if out >= 0 then room.unknown_out = math.max(room.unknown_out, out) else room.unknown_all = 1 end
+  local most = tonumber(ARGV[27])
+  if most >= 0 then room.unknown_most = math.max(room.unknown_most, most) else room.unknown_all = 1 end
   room.unknown_until = math.max(room.unknown_until, tonumber(ARGV[28]))
 end
-local called = room.frontier
-room.frontier = math.max(called, math.min(tonumber(ARGV[30]), room.last))
-local newly = redis.call('ZRANGEBYSCORE', LINE, show(called), show(room.frontier), 'WITHSCORES')
-for i = 2, #newly, 2 do watch(tonumber(newly[i])) end
+room.frontier = math.max(room.frontier, math.min(tonumber(ARGV[30]), room.last))
 redis.call('HSET', key('state'), 'life', show(room.life), 'epoch', show(math.floor(room.life / SEQUENCES)),
   'total', room.total, 'rate', room.rate, 'burst', room.burst, 'max_line', room.max_line, 'queue_all', room.queue_all,
   'opens', show(room.opens), 'closes', show(room.closes), 'limits_version', show(room.limits_version),
   'operator', room.operator, 'source_at', show(room.source_at), 'paused', room.paused, 'began', show(room.began),
   'hold_until', show(room.hold_until), 'held', room.held, 'collect_until', show(room.collect_until),
-  'unknown_claims', show(room.unknown_claims), 'unknown_out', show(room.unknown_out), 'unknown_all', room.unknown_all,
+  'unknown_most', show(room.unknown_most), 'unknown_carried', show(room.unknown_carried), 'unknown_all', room.unknown_all,
   'unknown_until', show(room.unknown_until), 'unknown_known', room.unknown_known, 'past', room.past, 'server', room.server)
 
 for _, told in ipairs(past) do
@@ -228,7 +226,15 @@ for _ = 1, next_number() do
 end
 for _ = 1, next_number() do
   local visitor, till = next_argument(), next_number()
-  if till + LEEWAY > room.now and not redis.call('ZSCORE', key('ended'), visitor) then remember_end(visitor, till) end
+  if till + LEEWAY > room.now and not redis.call('ZSCORE', key('ended'), visitor) then
+    local row = redis.call('HGET', key('sessions'), visitor)
+    -- None of those who were inside when this life began.
+    if row and tonumber(string.match(row, '^(%d+):')) <= room.began then
+      room.unknown_known = math.max(0, room.unknown_known - 1)
+      redis.call('HSET', key('state'), 'unknown_known', room.unknown_known)
+    end
+    remember_end(visitor, till)
+  end
 end
 for _, session in ipairs(found) do
   local visitor, score, started, ends = unpack(session)
@@ -240,5 +246,8 @@ for _, join in ipairs(joins) do
   local lost = is_known(score) and is_set('gone', score) and not is_set('spent', score)
   if lost and not redis.call('ZSCORE', LINE, visitor) and not live(visitor) then put_back(visitor, score) end
 end
+-- Whoever is called and never comes leaves the line again.
+local called = redis.call('ZRANGEBYSCORE', LINE, '-inf', show(room.frontier), 'WITHSCORES')
+for i = 2, #called, 2 do redis.call('ZADD', CALLED, 'NX', show(room.now), show(tonumber(called[i]))) end
 note('r', '')
 return finish(merged)

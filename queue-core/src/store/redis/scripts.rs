@@ -168,8 +168,8 @@ impl Arguments {
         self.text(ask).mark(life).number(known_since);
         self.text(if testimony.proof == Proof::Memory { "memory" } else { "token" }).span(testimony.hold);
         self.number(testimony.inside.claims);
-        match testimony.inside.out {
-            Some(out) => self.number(out),
+        match testimony.inside.most {
+            Some(most) => self.number(most),
             None => self.text("-1"),
         };
         self.instant(testimony.inside.until).instant(testimony.time).mark(testimony.frontier);

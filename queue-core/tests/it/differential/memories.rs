@@ -39,7 +39,7 @@ impl Trace {
             if self.dice.chance(1, 2) { LimitsSource::Operator } else { LimitsSource::Config(self.near_now()) };
         let version = self.room.as_ref().map_or(0, |room| room.summary.limits_version) + self.dice.below(3);
         let claims = mark.claims + self.dice.below(4);
-        let out = self.dice.chance(2, 3).then(|| claims.saturating_sub(self.dice.below(8)));
+        let most = self.dice.chance(2, 3).then(|| self.dice.below(8) as u32);
         let past = self.past();
         Testimony {
             ask,
@@ -47,7 +47,7 @@ impl Trace {
             control: Control { limits, version, source, paused: self.dice.chance(1, 6) },
             hold: self.dice.span_ms(0..4_000),
             collect: if self.dice.chance(1, 4) { self.dice.span_ms(0..3_000) } else { Duration::ZERO },
-            inside: Inside { claims, out, until: self.near_now() },
+            inside: Inside { claims, most, until: self.near_now() },
             time: if self.dice.chance(1, 2) { now } else { Timestamp::ZERO },
             frontier: self.token().1,
             past,

@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use queue_core::admission::Refusal;
 use queue_core::bits::PlaceState;
 use queue_core::invariants::Invariant;
 use queue_core::store::{
-    Call, Called, Caller, Claim, Claimed, Departure, Ending, Event, Follow, Joined, MemoryStore, News, Opening,
-    Pending, Proposal, Renewal, Renewed, Session, Stamped, Store, Summary, Swept, Terms,
+    Arrival, Call, Called, Caller, Claim, Claimed, Departure, Ending, Event, Follow, Heard, Joined, MemoryStore,
+    Merged, News, Opening, Pending, Proposal, Renewal, Renewed, Session, Stamped, Store, Summary, Swept, Terms,
+    Testimony,
 };
 use queue_core::{Place, RoomId, SessionId, Timestamp, Version, VisitorId};
 
@@ -118,13 +120,13 @@ impl Sabotaged {
         let (last, frontier) = (answer.mark.last, answer.mark.frontier);
         match (self.plant, answer.value) {
             (Some(Plant::StraightEntryPastTheLine), Joined::Placed { place, .. })
-                if place.sequence > frontier.plus(3) =>
+                if place > frontier.plus(3) && frontier > Place::NOTHING =>
             {
                 let session = self.smuggle(room, visitor, place, answer.time, terms).await;
                 answer.value = Joined::Admitted { place, session };
             }
             (Some(Plant::FullLineTakesMore), Joined::Full) => {
-                let place = Place { epoch: answer.mark.epoch, sequence: last.plus(1) };
+                let place = last.plus(1);
                 answer.value = Joined::Placed { place, joined: answer.time };
             }
             _ => {}
@@ -149,9 +151,12 @@ impl Sabotaged {
     async fn move_gone(&self, room: &RoomId, terms: Terms, claim: &Claim) {
         let Ok(follow) = self.sound.follow(room, Caller::newcomer(), None).await else { return };
         let News::Whole(snapshot) = follow.value.news else { return };
-        if snapshot.line.bits.state(claim.place.sequence) == PlaceState::Gone {
+        if snapshot.line.state(claim.place) == Some(PlaceState::Gone) {
             let _ = self.smuggle(room, claim.visitor, claim.place, follow.time, terms).await;
-            let _ = self.sound.join(room, Caller::newcomer(), terms, vec![claim.visitor]).await;
+            let _ = self
+                .sound
+                .join(room, Caller::newcomer(), terms, vec![Arrival { visitor: claim.visitor, since: None }])
+                .await;
         }
     }
 
@@ -196,30 +201,43 @@ impl Store for Sabotaged {
         self.sound.open(room, caller, opening)
     }
 
+    fn merge<'a>(&'a self, room: &'a RoomId, caller: Caller, testimony: Testimony) -> Pending<'a, Merged> {
+        self.sound.merge(room, caller, testimony)
+    }
+
+    fn hear<'a>(&'a self, room: &'a RoomId, caller: Caller, heard: Heard) -> Pending<'a, ()> {
+        self.sound.hear(room, self.caller(caller), heard)
+    }
+
+    fn collect<'a>(&'a self, room: &'a RoomId, caller: Caller, span: Duration) -> Pending<'a, ()> {
+        self.sound.collect(room, caller, span)
+    }
+
     fn join<'a>(
         &'a self,
         room: &'a RoomId,
         caller: Caller,
         terms: Terms,
-        items: Vec<VisitorId>,
+        items: Vec<Arrival>,
     ) -> Pending<'a, Vec<Joined>> {
         Box::pin(async move {
             let mut asked = items.clone();
             if self.plant == Some(Plant::JoinCountsTwice) {
                 let mut notes = self.notes.lock().unwrap();
-                for visitor in &mut asked {
+                for Arrival { visitor, .. } in &mut asked {
                     if !notes.joined.insert(*visitor) {
                         *visitor = alias(*visitor);
                     }
                 }
             }
-            let Stamped { mark, time, mut value } = self.sound.join(room, self.caller(caller), terms, asked).await?;
-            for (visitor, joined) in items.into_iter().zip(&mut value) {
-                let mut answer = Stamped { mark, time, value: *joined };
+            let Stamped { mark, time, host, mut value } =
+                self.sound.join(room, self.caller(caller), terms, asked).await?;
+            for (Arrival { visitor, .. }, joined) in items.into_iter().zip(&mut value) {
+                let mut answer = Stamped { mark, time, host, value: *joined };
                 self.spoil_join(room, terms, visitor, &mut answer).await;
                 *joined = answer.value;
             }
-            Ok(Stamped { mark, time, value })
+            Ok(Stamped { mark, time, host, value })
         })
     }
 
@@ -281,9 +299,9 @@ impl Store for Sabotaged {
     fn follow<'a>(&'a self, room: &'a RoomId, caller: Caller, after: Option<Version>) -> Pending<'a, Follow> {
         Box::pin(async move {
             let whole = self.plant == Some(Plant::FrontierMovesBack);
-            let Stamped { mark, time, value } =
+            let Stamped { mark, time, host, value } =
                 self.sound.follow(room, self.caller(caller), after.filter(|_| !whole)).await?;
-            Ok(Stamped { mark, time, value: self.spoil_follow(value) })
+            Ok(Stamped { mark, time, host, value: self.spoil_follow(value) })
         })
     }
 

@@ -8,10 +8,11 @@ use std::collections::HashMap;
 
 use queue_core::bits::PlaceState;
 use queue_core::invariants::{Invariant, Violation};
-use queue_core::store::{Called, Caller, Event, Mirror, Summary, Terms};
-use queue_core::{Limits, Place, Sequence, SessionId, Timestamp, Version, VisitorId};
+use queue_core::store::{Called, Caller, Event, GatewayId, Mirror, Summary, Terms};
+use queue_core::{Limits, Place, SessionId, Timestamp, Version, VisitorId};
 
-use self::ledger::{IdealBucket, Ledger};
+use self::ledger::Ledger;
+use super::ideal_bucket::IdealBucket;
 use super::visitor::Shown;
 use super::wire::{Answer, Reply, Request};
 
@@ -22,8 +23,10 @@ struct PlaceFacts {
     state: PlaceState,
     session: Option<SessionId>,
     departed: bool,
-    /// When it was called, or last heard since.
+    /// When it was called, or last heard by the store since.
     heard: Timestamp,
+    /// When it polled, and where.
+    polled: Vec<(Timestamp, GatewayId)>,
     /// Since when a slot has been offered and not taken.
     offered_since: Option<Timestamp>,
 }
@@ -32,7 +35,7 @@ struct PlaceFacts {
 #[derive(Clone, Copy, Debug, Default)]
 struct VisitorFacts {
     /// The last place that anybody had been told of when this visitor first asked.
-    fence: Sequence,
+    fence: Place,
     place: Option<Place>,
 }
 
@@ -48,13 +51,15 @@ pub(super) struct Shadow {
     terms: Terms,
     visitors: HashMap<VisitorId, VisitorFacts>,
     places: Vec<PlaceFacts>,
-    frontier: Sequence,
+    frontier: Place,
     /// The last place anybody was told of.
-    told: Sequence,
+    told: Place,
     ledger: Ledger,
     bucket: IdealBucket,
-    returns: Vec<(Version, Sequence)>,
+    returns: Vec<(Version, Place)>,
     ends: Vec<EndFact>,
+    /// When each gateway brought marks last.
+    brought: HashMap<GatewayId, Timestamp>,
     /// How often the host's clock was set forward: each may gain the drift, once.
     pub(super) jumps: u32,
 }
@@ -95,12 +100,13 @@ impl Shadow {
             terms,
             visitors: HashMap::new(),
             places: Vec::new(),
-            frontier: Sequence::NONE,
-            told: Sequence::NONE,
+            frontier: Place::NOTHING,
+            told: Place::NOTHING,
             ledger: Ledger::default(),
             bucket: IdealBucket::full(&opened.limits, opened.time),
             returns: Vec::new(),
             ends: Vec::new(),
+            brought: HashMap::new(),
             jumps: 0,
         }
     }
@@ -113,7 +119,19 @@ impl Shadow {
 
     /// A visitor was told of a place.
     pub(super) fn is_told(&mut self, place: Place) {
-        self.told = self.told.max(place.sequence);
+        self.told = self.told.max(place);
+    }
+
+    /// Somebody polled at a gateway, at shared time as that one knows it.
+    pub(super) fn polled(&mut self, place: Place, gateway: GatewayId, time: Timestamp) {
+        if let Some(place) = self.place_mut(place) {
+            place.polled.push((time, gateway));
+        }
+    }
+
+    /// A gateway's process ended, and with it the marks that it had not brought.
+    pub(super) fn died(&mut self, gateway: GatewayId) {
+        self.places.iter_mut().for_each(|place| place.polled.retain(|(_, by)| *by != gateway));
     }
 
     /// Checks a step against everything that is known, and learns from it.
@@ -133,8 +151,8 @@ impl Shadow {
 
     fn apply(&mut self, step: &Step<'_>, reply: &Reply, at: At<'_>) -> Result<(), Violation> {
         match (step.request, reply) {
-            (Request::Join(visitors), Reply::Joined(joined)) => {
-                visitors.iter().zip(joined).try_for_each(|(visitor, joined)| self.joined(*visitor, *joined, at))
+            (Request::Join(arrivals), Reply::Joined(joined)) => {
+                arrivals.iter().zip(joined).try_for_each(|(arrival, joined)| self.joined(arrival.visitor, *joined, at))
             }
             (Request::Claim(claims), Reply::Claimed(claimed)) => {
                 claims.iter().zip(claimed).try_for_each(|(claim, claimed)| self.claimed(claim, *claimed, at))
@@ -149,6 +167,10 @@ impl Shadow {
                 departures.iter().zip(flags).try_for_each(|(departure, left)| self.departed(departure, *left))
             }
             (Request::Call(call), Reply::Called(Called::Moved)) => self.called(&call.called, step, at),
+            (Request::Hear(heard), _) => {
+                self.brought.insert(heard.gateway, at.time);
+                Ok(())
+            }
             (Request::Sweep, Reply::Swept(_)) => self.swept(step.events, at),
             _ => Ok(()),
         }
@@ -158,18 +180,18 @@ impl Shadow {
     fn compare(&mut self, step: &Step<'_>) -> Result<(), Violation> {
         let line = &step.truth.line;
         for (version, event) in step.events {
-            let Event::Place(sequence, state) = event else { continue };
+            let Event::Place(place, state) = event else { continue };
             if *state == PlaceState::Waiting {
-                self.returns.push((*version, *sequence));
+                self.returns.push((*version, *place));
             }
-            let known = self.place(*sequence).map(|place| place.state);
-            let is = line.bits.state(*sequence);
-            require(known == Some(is), Invariant::N8, || {
-                format!("place {} is {is:?} and by all answers {known:?}, after {:?}", sequence.get(), step.request)
+            let known = self.place(*place).map(|place| place.state);
+            let is = line.state(*place);
+            require(known == is, Invariant::N8, || {
+                format!("place {place} is {is:?} and by all answers {known:?}, after {:?}", step.request)
             })?;
         }
         let known = (self.places.len() as u32, self.frontier, self.waiting());
-        let is = (line.last.get(), line.frontier, line.waiting());
+        let is = (line.last().sequence.get(), line.frontier(), line.waiting());
         require(known == is, Invariant::N8, || format!("given, called, waiting: {is:?}, by all answers {known:?}"))
     }
 
@@ -177,16 +199,16 @@ impl Shadow {
         self.ledger.waiting
     }
 
-    fn place(&self, sequence: Sequence) -> Option<&PlaceFacts> {
-        self.places.get((sequence.get() as usize).checked_sub(1)?)
+    fn place(&self, place: Place) -> Option<&PlaceFacts> {
+        self.places.get((place.sequence.get() as usize).checked_sub(1)?)
     }
 
-    fn place_mut(&mut self, sequence: Sequence) -> Option<&mut PlaceFacts> {
-        self.places.get_mut((sequence.get() as usize).checked_sub(1)?)
+    fn place_mut(&mut self, place: Place) -> Option<&mut PlaceFacts> {
+        self.places.get_mut((place.sequence.get() as usize).checked_sub(1)?)
     }
 
-    fn set(&mut self, sequence: Sequence, state: PlaceState) {
-        let Some(place) = self.place_mut(sequence) else { return };
+    fn set(&mut self, place: Place, state: PlaceState) {
+        let Some(place) = self.place_mut(place) else { return };
         let was = std::mem::replace(&mut place.state, state);
         if state == PlaceState::Gone {
             place.offered_since = None;
@@ -213,7 +235,7 @@ impl Shadow {
         let returned = self.returns[news..]
             .iter()
             .take_while(|(at, _)| *at <= version)
-            .filter(|(_, sequence)| *sequence < place.sequence)
+            .filter(|(_, returned)| *returned < place)
             .count();
         let grew = computed - before.position;
         require(returned as u32 >= grew, Invariant::N4, || {

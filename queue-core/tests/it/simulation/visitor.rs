@@ -75,7 +75,7 @@ impl Visitor {
         match joined {
             Joined::Placed { place, .. } => self.stage = Stage::Waiting(place, None),
             Joined::Admitted { place, session } => self.enter(place, session, now, dice),
-            Joined::Full | Joined::Closed => {}
+            Joined::Full | Joined::Closed | Joined::Collected { .. } | Joined::Unconfirmed { .. } => {}
         }
     }
 
@@ -89,7 +89,8 @@ impl Visitor {
                     *looks = looks.saturating_sub(1);
                 }
             }
-            Claimed::Missed | Claimed::NotCalled | Claimed::Refused(_) | Claimed::Unknown => {}
+            Claimed::Missed | Claimed::NotCalled | Claimed::Refused(_) | Claimed::Unknown | Claimed::Unconfirmed(_) => {
+            }
         }
     }
 

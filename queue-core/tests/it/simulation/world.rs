@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use queue_core::invariants::{Invariant, Violation};
-use queue_core::store::{Caller, Event, LimitsSource, MemoryStore, Mirror, News, Proposal, Store, Terms};
+use queue_core::store::{Caller, Event, GatewayId, LimitsSource, MemoryStore, Mirror, News, Proposal, Store, Terms};
 use queue_core::{Limits, RoomId, Timestamp, Version};
 
 use super::gateway::{Gateway, first};
@@ -28,7 +28,7 @@ const CHAOS: Duration = Duration::from_secs(30);
 const CALM: Duration = Duration::from_secs(200);
 
 /// Short, so that half a minute sees whole lives.
-const TERMS: Terms = Terms {
+pub(super) const TERMS: Terms = Terms {
     session: Duration::from_secs(8),
     max_session: Duration::from_secs(20),
     heard_for: Duration::from_secs(2),
@@ -76,6 +76,7 @@ pub(super) struct World {
     visitors: Vec<Visitor>,
     agenda: BTreeMap<(Timestamp, u64), Happening>,
     happenings: u64,
+    restarts: u64,
     calm: bool,
     truth: Mirror,
     auditor: Memory,
@@ -97,7 +98,7 @@ impl World {
         let truth = Mirror::new(follow.unwrap().value).unwrap();
         let shadow = Shadow::new(TERMS, &opened.value);
         let mut world = Self {
-            gateways: (0..dice.within(2..5)).map(|_| Gateway::default()).collect(),
+            gateways: (0..dice.within(2..5)).map(|number| Gateway::new(GatewayId(number))).collect(),
             visitors: Vec::new(),
             dice,
             clock,
@@ -106,6 +107,7 @@ impl World {
             room,
             agenda: BTreeMap::new(),
             happenings: 0,
+            restarts: 0,
             calm: false,
             truth,
             auditor,
@@ -174,7 +176,10 @@ impl World {
             }
             Happening::Sweep(gateway) => {
                 self.after(SWEEP_EVERY, Happening::Sweep(gateway));
-                self.send(gateway, Request::Sweep);
+                if self.gateways[gateway].stalled_until <= self.clock.now() {
+                    self.send_marks(gateway);
+                    self.send(gateway, Request::Sweep);
+                }
                 Ok(())
             }
             Happening::Flush(gateway) => {
@@ -211,9 +216,16 @@ impl World {
         }
     }
 
+    /// Once a period is over, whom the gateway heard in it goes to the store.
+    pub(super) fn send_marks(&mut self, gateway: usize) {
+        if let Some(heard) = self.gateways[gateway].due_marks(self.clock.now()) {
+            self.send(gateway, Request::Hear(heard));
+        }
+    }
+
     fn send(&mut self, gateway: usize, request: Request) {
         let caller = self.gateways[gateway].memory.caller(self.clock.now());
-        let parcel = Parcel { gateway, request, caller };
+        let parcel = Parcel { gateway, process: self.gateways[gateway].id, request, caller };
         if !self.calm {
             if self.dice.chance(1, 60) {
                 return self.count("calls lost");
@@ -290,7 +302,7 @@ impl World {
         let Some(mirror) = &gateway.mirror else { return Ok(()) };
         self.shadow.knows_the_ended(mirror)?;
         let owed = Shadow::owes_a_call(&self.truth, mirror.summary.time);
-        let frontier = self.truth.line.frontier;
+        let frontier = self.truth.line.frontier();
         let call = gateway.decide(self.plant);
         if let Some(call) = call {
             if !self.calm && self.dice.chance(1, 10) {
@@ -301,7 +313,7 @@ impl World {
             let answer = self.execute(&Request::Call(call), caller, true)?;
             self.gateways[number].memory.note(now, &answer);
         }
-        if owed && self.truth.line.frontier == frontier {
+        if owed && self.truth.line.frontier() == frontier {
             let detail = format!("nobody was called, and {:?}", self.truth.summary);
             return Err(Violation { invariant: Invariant::N11, detail });
         }
@@ -345,6 +357,8 @@ impl World {
                         self.count(match joined {
                             Joined::Placed { .. } => "placed",
                             Joined::Admitted { .. } => "straight in",
+                            Joined::Collected { .. } => "collected",
+                            Joined::Unconfirmed { .. } => "unconfirmed",
                             Joined::Full => "full",
                             Joined::Closed => "closed",
                         });
@@ -359,6 +373,7 @@ impl World {
                             Claimed::Refused(_) => "refused",
                             Claimed::NotCalled => "not called",
                             Claimed::Ended | Claimed::Unknown => "ended",
+                            Claimed::Unconfirmed(_) => "unconfirmed",
                         });
                     }
                 }

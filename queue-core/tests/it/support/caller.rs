@@ -29,8 +29,13 @@ impl Memory {
     pub(crate) fn note<T>(&mut self, now: Timestamp, answer: &Result<Stamped<T>, StoreError>) {
         let moment = match answer {
             Ok(stamped) => {
+                let moment = Moment { time: stamped.time, host: stamped.host };
+                if stamped.mark.life > self.seen.life {
+                    // Another server's clock may be behind the one before.
+                    self.answered = Some((moment, now));
+                }
                 self.seen.raise(&stamped.mark);
-                Moment { time: stamped.time, host: stamped.host }
+                moment
             }
             Err(StoreError::Late(moment)) => *moment,
             Err(_) => return,

@@ -132,17 +132,16 @@ impl Room {
     }
 
     /// A place that was gone is heard again: back into the line. One visitor has one place: whoever lost the token and
-    /// joined anew meanwhile keeps the session, else the earlier place. Answers what else there is to say.
+    /// joined anew meanwhile keeps the session; else a later place is given up for an earlier one that is shown. An
+    /// earlier one that nobody shows may never have been told to anybody: it makes way, and may return. Answers what else
+    /// there is to say.
     fn come_back(&mut self, visitor: VisitorId, place: Place, now: Timestamp) -> Option<Claimed> {
         if let Some((session, _)) = self.live_session(visitor, now) {
             self.leave_line(visitor, place, PlaceState::Spent);
             return Some(Claimed::Admitted(session));
         }
         match self.places.get(&visitor).copied() {
-            Some(earlier) if earlier < place => {
-                self.leave_line(visitor, place, PlaceState::Spent);
-                return Some(Claimed::Ended);
-            }
+            Some(earlier) if earlier < place => self.leave_line(visitor, earlier, PlaceState::Gone),
             Some(later) => self.leave_line(visitor, later, PlaceState::Spent),
             None => {}
         }

@@ -14,15 +14,15 @@ use crate::{Life, Limits, Place, Timestamp};
 /// Sessions that may live and are not known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unknown {
-    /// The most claims that were seen before this life.
-    claims: u64,
-    /// The most that were known to be out again.
-    out: Option<u64>,
+    /// The most that may have been inside when this life began.
+    most: Option<u32>,
     /// Nobody remembers: the cohort may be full.
     all: bool,
+    /// Those who were not known before this life either.
+    carried: u32,
     /// The latest end of any of them.
     until: Timestamp,
-    /// How many of them are known by now.
+    /// How many of those who may have been inside are known by now.
     known: u32,
 }
 
@@ -33,29 +33,39 @@ impl Unknown {
             return 0;
         }
         let limit = limits.total_active_users;
-        let inside = match self.out {
-            Some(out) => u32::try_from(self.claims.saturating_sub(out)).unwrap_or(u32::MAX).min(limit),
-            None if self.all => limit,
-            None => 0,
-        };
-        inside.saturating_sub(self.known)
+        // Not the other way round: a limit that was lowered since puts nobody out.
+        let most = self.most.unwrap_or(if self.all { limit } else { 0 });
+        most.saturating_sub(self.known).max(self.carried).min(limit)
+    }
+
+    /// The latest end of any of them, if there may still be some.
+    pub(super) fn latest_end(&self, now: Timestamp) -> Timestamp {
+        if self.until + LEEWAY > now { self.until } else { Timestamp::ZERO }
     }
 
     /// A session was found again; `earlier`: it began before this life.
     pub(super) fn found(&mut self, earlier: bool) {
         self.known += u32::from(earlier);
+        self.carried = self.carried.saturating_sub(u32::from(earlier));
     }
 
-    /// Takes up what somebody knows; answers how many claims more than known so far that tells of.
-    fn raise(&mut self, inside: &Inside) -> u64 {
-        let more = inside.claims.saturating_sub(self.claims);
-        self.claims += more;
-        match inside.out {
-            Some(out) => self.out = self.out.max(Some(out)),
+    /// A session that was known turns out to have ended before this life, so it is none of those who were inside.
+    fn was_over(&mut self, earlier: bool) {
+        self.known = self.known.saturating_sub(u32::from(earlier));
+    }
+
+    /// A new life begins with `sessions` that are known.
+    fn restart(&mut self, sessions: u32, limits: &Limits, now: Timestamp) {
+        *self = Self { carried: self.count(limits, now), until: self.until, known: sessions, ..Self::default() };
+    }
+
+    /// Takes up what somebody knows.
+    fn raise(&mut self, inside: &Inside) {
+        match inside.most {
+            Some(_) => self.most = self.most.max(inside.most),
             None => self.all = true,
         }
         self.until = self.until.max(Timestamp::from_millis(inside.until.as_millis()));
-        more
     }
 }
 
@@ -105,7 +115,12 @@ impl Room {
             _ if moved => return Err(StoreError::Moved(mark)),
             _ => Merged::Added,
         };
-        let now = self.pass_time(caller, host_time)?;
+        let mut now = self.pass_time(caller, host_time)?;
+        if merged != Merged::Added {
+            // The clock of the server that took over may have been set back since the copy was made.
+            now = now.max(Timestamp::from_millis(testimony.time.as_millis()));
+            self.time.now = now;
+        }
         match testimony.ask {
             Ask::Begin(life) if merged == Merged::Began => {
                 self.waiting.clear();
@@ -140,8 +155,8 @@ impl Room {
             self.collect_until = self.collect_until.max(now + testimony.collect);
         }
         self.silence.restart();
-        self.unknown.claims = self.unknown.claims.max(self.claims);
-        self.unknown.known = self.sessions(now);
+        self.unknown.restart(self.sessions(now), &self.limits, now);
+        self.claims = self.claims.max(testimony.inside.claims);
     }
 
     /// Adds what is missing.
@@ -156,13 +171,9 @@ impl Room {
             self.hold_until = self.hold_until.max(now + testimony.hold);
         }
         if memory || news && !held && young {
-            let more = self.unknown.raise(&testimony.inside);
-            self.claims += more;
+            self.unknown.raise(&testimony.inside);
         }
-        let called = self.line.frontier();
         self.line.call(testimony.frontier.min(self.line.last()));
-        let newly: Vec<Place> = self.waiting.range(called..=self.line.frontier()).map(|(place, _)| *place).collect();
-        newly.into_iter().for_each(|place| self.watch(place, now));
         for past in &testimony.past {
             for (chunk, bytes) in &past.spent {
                 for place in self.line.spend(past.life, *chunk, bytes) {
@@ -178,8 +189,9 @@ impl Room {
         }
         for (visitor, until) in &testimony.ended {
             if *until + LEEWAY > now && !self.ended.contains_key(visitor) {
-                if let Some(Stay { ends, .. }) = self.stays.remove(visitor) {
+                if let Some(Stay { ends, started, .. }) = self.stays.remove(visitor) {
                     self.ends.remove(&(ends, *visitor));
+                    self.unknown.was_over(started <= self.began);
                 }
                 self.remember_end(*visitor, *until);
             }
@@ -201,6 +213,9 @@ impl Room {
                 self.put_back(*visitor, *place, now);
             }
         }
+        // Whoever is called and never comes leaves the line again.
+        let called: Vec<Place> = self.waiting.range(..=self.line.frontier()).map(|(place, _)| *place).collect();
+        called.into_iter().for_each(|place| self.watch(place, now));
         self.log.note(Event::Recast);
     }
 

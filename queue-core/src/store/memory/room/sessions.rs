@@ -23,15 +23,22 @@ impl Room {
         self.ends.insert((stay.ends, visitor));
     }
 
-    /// A session that was lost with data and that somebody vouches for is taken up again, unless its end was heard.
+    /// A session that was lost with data and that somebody vouches for is taken up again, unless its end was heard; one
+    /// that is known lives as long as its ticket says.
     pub(super) fn find_session(&mut self, session: Session, place: Option<Place>, now: Timestamp) -> bool {
         let visitor = session.id.visitor;
+        let told = Timestamp::from_millis(session.ends.as_millis());
+        if let Some((known, place)) = self.live_session(visitor, now)
+            && known.id == session.id
+            && known.ends < told
+        {
+            self.keep_session(visitor, Stay { started: known.id.started, ends: told, place });
+        }
         let lost = session.ends + LEEWAY > now
             && !self.ended.contains_key(&visitor)
             && self.live_session(visitor, now).is_none();
         if lost {
-            let ends = Timestamp::from_millis(session.ends.as_millis());
-            self.keep_session(visitor, Stay { started: session.id.started, ends, place });
+            self.keep_session(visitor, Stay { started: session.id.started, ends: told, place });
             self.unknown.found(session.id.started <= self.began);
         }
         lost

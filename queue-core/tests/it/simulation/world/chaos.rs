@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::invariants::Violation;
-use queue_core::store::{LimitsSource, Proposal};
+use queue_core::store::{GatewayId, LimitsSource, Proposal};
 use queue_core::{Limits, Timestamp};
 
 use super::super::gateway::Gateway;
@@ -59,7 +59,9 @@ impl World {
             }
             4 => {
                 self.count("gateway restarted");
-                self.gateways[gateway] = Gateway::default();
+                self.restarts += 1;
+                self.shadow.died(self.gateways[gateway].id);
+                self.gateways[gateway] = Gateway::new(GatewayId(100 + self.restarts));
                 Ok(())
             }
             5 => {

@@ -1,10 +1,8 @@
 //! Visitors act, and hear what became of it.
 
-use std::time::Duration;
-
 use queue_core::invariants::Violation;
 use queue_core::line::Standing;
-use queue_core::store::{Claim, Departure, Ending, Joined, Renewal};
+use queue_core::store::{Arrival, Claim, Departure, Ending, Joined, Renewal, Session};
 use queue_core::{Place, Timestamp};
 
 use super::super::gateway::Outbox;
@@ -22,7 +20,7 @@ impl World {
             Stage::Done => return Ok(()),
             Stage::Joining => {
                 self.shadow.asks(id);
-                self.want(gateway, |outbox| outbox.joins.push(id));
+                self.want(gateway, |outbox| outbox.joins.push(Arrival { visitor: id, since: None }));
             }
             Stage::Waiting(place, _) if matches!(temper, Temper::Quitter) && self.dice.chance(1, 8) => {
                 self.visitors[number].stage = Stage::Leaving(place);
@@ -32,7 +30,7 @@ impl World {
                 self.want(gateway, |outbox| outbox.departures.push(Departure { visitor: id, place }));
             }
             Stage::Waiting(place, shown) => self.poll(number, gateway, place, shown)?,
-            Stage::Inside(place, session, leaves) => self.stay(number, gateway, place, session.ends, leaves),
+            Stage::Inside(place, session, leaves) => self.stay(number, gateway, place, session, leaves),
         }
         if let Some(next) = self.visitors[number].next_visit(&mut self.dice, self.calm) {
             self.after(next, Happening::Visit(number));
@@ -51,12 +49,17 @@ impl World {
 
     /// A poll is answered from the gateway's memory; only a turn goes to the store.
     fn poll(&mut self, number: usize, gateway: usize, place: Place, shown: Option<Shown>) -> Result<(), Violation> {
+        let now = self.clock.now();
+        if let Some(time) = self.gateways[gateway].hears(place, now) {
+            self.shadow.polled(place, self.gateways[gateway].id, time);
+        }
         let Some(mirror) = &self.gateways[gateway].mirror else { return Ok(()) };
         let mut claims = self.dice.chance(1, 30);
         match mirror.line.standing(place) {
             Standing::Waiting { ahead } => {
                 let forgets = self.plant == Some(Plant::PositionForgetsDepartures) && self.dice.chance(1, 50);
-                let ahead = if forgets { place.sequence.get() - 1 } else { ahead };
+                let first = mirror.line.life().mark().sequence.get();
+                let ahead = if forgets { place.sequence.get() - first - 1 } else { ahead };
                 let shown = self.shadow.shown(place, ahead + 1, shown, mirror.version())?;
                 self.visitors[number].stage = Stage::Waiting(place, Some(shown));
                 self.count("polls");
@@ -72,18 +75,17 @@ impl World {
     }
 
     /// Inside: renews, repeats the claim (a lost answer), leaves in the end: tells so, or just closes the browser.
-    fn stay(&mut self, number: usize, gateway: usize, place: Place, ends: Timestamp, leaves: Timestamp) {
+    fn stay(&mut self, number: usize, gateway: usize, place: Place, session: Session, leaves: Timestamp) {
         let visitor = self.visitors[number].id;
         if self.clock.now() >= leaves {
             self.visitors[number].stage = Stage::Done;
             if self.dice.chance(2, 3) {
-                let until = ends + Duration::from_secs(1);
-                self.want(gateway, |outbox| outbox.endings.push(Ending { visitor, until }));
+                self.want(gateway, |outbox| outbox.endings.push(Ending { session }));
             }
             return;
         }
         match self.dice.below(4) {
-            0 => self.want(gateway, |outbox| outbox.renewals.push(Renewal { visitor, span: TERMS.session })),
+            0 => self.want(gateway, |outbox| outbox.renewals.push(Renewal { session, span: TERMS.session })),
             1 => self.want(gateway, |outbox| outbox.claims.push(Claim { visitor, place, take: true })),
             _ => {}
         }
@@ -92,16 +94,19 @@ impl World {
     /// An answer reaches its gateway, and through it the visitors.
     pub(super) fn hear(&mut self, parcel: &Parcel, answer: Answer) {
         let now = self.clock.now();
+        if self.gateways[parcel.gateway].id != parcel.process {
+            return;
+        }
         self.gateways[parcel.gateway].memory.note(now, &answer);
         let Ok(stamped) = answer else { return };
-        let Self { visitors, dice, shadow, .. } = self;
+        let Self { visitors, dice, shadow, gateways, .. } = self;
         match (&parcel.request, stamped.value) {
-            (Request::Join(ids), Reply::Joined(all)) => {
-                for (id, joined) in ids.iter().zip(all) {
+            (Request::Join(arrivals), Reply::Joined(all)) => {
+                for (arrival, joined) in arrivals.iter().zip(all) {
                     if let Joined::Placed { place, .. } | Joined::Admitted { place, .. } = joined {
                         shadow.is_told(place);
                     }
-                    visitors[Visitor::number(id)].on_joined(joined, now, dice);
+                    visitors[Visitor::number(&arrival.visitor)].on_joined(joined, now, dice);
                 }
             }
             (Request::Claim(claims), Reply::Claimed(all)) => {
@@ -111,13 +116,17 @@ impl World {
             }
             (Request::Renew(renewals), Reply::Renewed(all)) => {
                 for (renewal, renewed) in renewals.iter().zip(all) {
-                    visitors[Visitor::number(&renewal.visitor)].on_renewed(renewed);
+                    visitors[Visitor::number(&renewal.session.id.visitor)].on_renewed(renewed);
                 }
             }
             (Request::Depart(departures), Reply::Flags(_)) => {
                 for departure in departures {
                     visitors[Visitor::number(&departure.visitor)].on_departed();
                 }
+            }
+            (Request::Hear(heard), _) => {
+                gateways[parcel.gateway].marks.brought(heard.period);
+                self.send_marks(parcel.gateway);
             }
             _ => {}
         }
