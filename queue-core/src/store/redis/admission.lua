@@ -58,7 +58,8 @@ local function begin_session(visitor, score, span, longest)
   local ends = session_end(room.now, span, longest)
   redis.call('ZADD', key('active'), show(ends), visitor)
   redis.call('HSET', key('sessions'), visitor, show(room.now) .. ':' .. show(score))
-  sessions = count_sessions() + 1
+  -- The visitor may have had one that was about to be swept, or one that only its ticket told of.
+  sessions = nil
   room.tokens = room.tokens - PARTS
   room.claims = room.claims + 1
   return ends

@@ -43,6 +43,13 @@ local function claim(visitor, score, take)
   if is_set('gone', score) then
     local settled = come_back(visitor, score)
     if settled then return settled end
+  else
+    -- Found again by its ticket while its place was in the line again.
+    local session = live(visitor)
+    if session then
+      leave_line(score, 'spent')
+      return { 'admitted', session.started, session.ends }
+    end
   end
   if score > room.frontier then return { 'not_called' } end
   local why = refusal()

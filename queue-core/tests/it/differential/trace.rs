@@ -111,6 +111,10 @@ impl Tally {
         ] {
             assert!(self.0.contains_key(what), "nobody was ever {what}: {:?}", self.0);
         }
+        // Lives are what recovery is about: each way of taking up a testimony happens often.
+        for what in ["began", "resumed", "added"] {
+            assert!(self.0[what] >= 50, "too few lives: {:?}", self.0);
+        }
     }
 
     fn count(&mut self, what: &'static str) {
@@ -191,15 +195,15 @@ impl Trace {
             return if self.opened { Op::Open(self.opening()) } else { Op::Sweep };
         }
         match self.dice.below(100) {
-            0..24 => Op::Join(self.some(10, Self::arrival)),
-            24..49 => Op::Claim(self.some(8, Self::claim)),
-            49..55 => Op::Renew(
+            0..22 => Op::Join(self.some(10, Self::arrival)),
+            22..45 => Op::Claim(self.some(8, Self::claim)),
+            45..50 => Op::Renew(
                 self.some(4, |trace| Renewal { session: trace.session(), span: trace.dice.span_ms(0..200_000) }),
             ),
-            55..61 => Op::End(self.some(4, |trace| Ending { session: trace.session() })),
-            61..64 => Op::Hear(self.heard()),
-            64..66 if self.dice.chance(1, 8) => Op::Collect(self.dice.span_ms(0..3_000)),
-            64..68 => Op::Merge(Box::new(self.testimony())),
+            50..55 => Op::End(self.some(4, |trace| Ending { session: trace.session() })),
+            55..60 => Op::Hear(self.heard()),
+            60..63 if self.dice.chance(1, 6) => Op::Collect(self.dice.span_ms(0..3_000)),
+            60..68 => Op::Merge(Box::new(self.testimony())),
             68..72 => Op::Depart(self.some(3, |trace| {
                 let (visitor, place) = trace.token();
                 Departure { visitor, place }

@@ -61,7 +61,8 @@ impl Plant {
         match self {
             Self::BeginFillsTheBucket => &[N7],
             Self::BeginWithoutHold => &[N3],
-            Self::MovedStoreIsServed => &[N2],
+            // It gives what was given, and counts nobody of the lost tail.
+            Self::MovedStoreIsServed => &[N2, N6],
             // What it gives was given before, or what was called is not any more.
             Self::ResumeWithoutGap => &[N2, N9],
             Self::MergeForgetsSpent => &[N13],

@@ -45,13 +45,6 @@ const CALM: Duration = Duration::from_secs(400);
 /// How long an empty house is watched for ghosts in the line.
 const AFTERMATH: Duration = Duration::from_secs(60);
 
-/// How much happens, and how fast.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scale {
-    /// A minute in which everything happens at once.
-    Storm,
-}
-
 /// What happens next.
 enum Happening {
     Tick(usize),
@@ -106,7 +99,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, _scale: Scale, plant: Option<Plant>) -> Self {
+    pub(super) fn new(seed: u64, plant: Option<Plant>) -> Self {
         let mut dice = Dice::new(seed);
         let clock = TestClock::new();
         let now = clock.now();

@@ -109,7 +109,13 @@ impl Room {
                     return settled;
                 }
             }
-            Some(PlaceState::Waiting) => {}
+            Some(PlaceState::Waiting) => {
+                // Found again by its ticket while its place was in the line again.
+                if let Some((session, _)) = self.live_session(visitor, now) {
+                    self.leave_line(visitor, place, PlaceState::Spent);
+                    return Claimed::Admitted(session);
+                }
+            }
         }
         if place > self.line.frontier() {
             return Claimed::NotCalled;

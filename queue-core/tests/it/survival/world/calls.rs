@@ -116,18 +116,6 @@ impl World {
     pub(super) fn execute(&mut self, parcel: &Parcel) -> Result<Answer, Violation> {
         let answer = self.stores.nodes[parcel.node].store.execute(&parcel.request, &self.room, parcel.caller, TERMS);
         self.tell(&answer);
-        if std::env::var("DBG").is_ok() {
-            println!(
-                "{:?} g{} ({:?}) n{} prim{} {:?} -> {:?}",
-                self.clock.now().since(crate::support::clock::TestClock::START),
-                parcel.gateway,
-                parcel.process,
-                parcel.node,
-                self.stores.primary,
-                parcel.request,
-                answer.as_ref().map(|a| (&a.value, a.mark, a.time))
-            );
-        }
         let Ok(stamped) = &answer else { return Ok(answer) };
         let node = &self.stores.nodes[parcel.node];
         let inspect = || {

@@ -67,11 +67,11 @@ impl World {
             }
             18..21 => {
                 let paused = self.dice.chance(1, 3);
-                return self.decree(Request::Pause(paused)).map(drop);
+                return self.decree(&Request::Pause(paused)).map(drop);
             }
             _ => {
                 let limits = some_limits(&mut self.dice);
-                return self.decree(Request::Propose(Proposal { limits, source: LimitsSource::Operator })).map(drop);
+                return self.decree(&Request::Propose(Proposal { limits, source: LimitsSource::Operator })).map(drop);
             }
         }
         Ok(())
@@ -182,7 +182,7 @@ impl World {
     }
 
     /// An operator's word, through a gateway that is well: answers whether it was acknowledged.
-    fn decree(&mut self, request: Request) -> Result<bool, Violation> {
+    fn decree(&mut self, request: &Request) -> Result<bool, Violation> {
         let now = self.clock.now();
         let primary = self.stores.primary;
         let node = &self.stores.nodes[primary];
@@ -194,7 +194,7 @@ impl World {
                 Ok(_) => {
                     self.count("operators' words");
                     let knows = &mut self.gateways[gateway].knows;
-                    self.judge.decreed(primary, knows, &request);
+                    self.judge.decreed(primary, knows, request);
                     return Ok(true);
                 }
                 Err(error) if error.is_late() => {}
@@ -214,8 +214,8 @@ impl World {
             gateway.connect(primary);
         }
         let limits = Self::generous();
-        let opened = self.decree(Request::Propose(Proposal { limits, source: LimitsSource::Operator }))?
-            && self.decree(Request::Pause(false))?;
+        let opened = self.decree(&Request::Propose(Proposal { limits, source: LimitsSource::Operator }))?
+            && self.decree(&Request::Pause(false))?;
         if !opened {
             self.after(Duration::from_secs(1), Happening::Calm);
         }
