@@ -139,6 +139,8 @@ impl Room {
             session: policy.session_duration(),
             longest_poll: policy.poll_interval().max,
             collect: provisional_poll(&policy) + GRACE,
+            // Its low bits are as random as the others.
+            salt: gateway.0 as u32,
         };
         let line = Arc::new(LineStore::new(LineStoreParts {
             store,

@@ -75,7 +75,7 @@ mod tests {
         assert!(HighWater { last: place(4), ..seen }.is_behind(&seen));
         assert!(HighWater { frontier: place(2), ..seen }.is_behind(&seen));
         assert!(HighWater { claims: 1, ..seen }.is_behind(&seen));
-        let later = HighWater { life: Life::after_lag(seen.last).unwrap(), ..HighWater::default() };
+        let later = HighWater { life: Life::after_lag(seen.last, 0).unwrap(), ..HighWater::default() };
         assert!(!later.is_behind(&seen));
         let mut raised = seen;
         raised.raise(&later);

@@ -27,17 +27,29 @@ impl Life {
     /// meanwhile.
     const GAP: u32 = Self::ALIGN;
 
-    /// The life that begins at `now` when everything was lost, `highest` being the highest epoch that any store, gateway
-    /// or valid token showed; `None` at a first start.
-    pub fn after_loss(now: Timestamp, highest: Option<Epoch>) -> Self {
+    /// Beginnings after a lag of which a gateway chooses one by its own salt: two that go on with two copies of one store,
+    /// unaware of each other, begin different lives.
+    const CHOICES: u32 = 16;
+
+    /// The life that begins at `now` when nobody remembers another: later starts in one step begin further on.
+    pub fn first(now: Timestamp) -> Self {
         let (_, ms) = Epoch::step(now);
         let sequence = Sequence::NONE.plus(ms * Self::PER_SECOND / 1_000 * Self::ALIGN);
-        Self(Place { epoch: Epoch::begin(now, highest), sequence })
+        Self(Place { epoch: Epoch::begin(now, None), sequence })
+    }
+
+    /// The life that begins at `now` when everything was lost, `highest` being the highest epoch that any store, gateway or
+    /// valid token showed. Where in the new epoch says the `salt` of whoever begins it.
+    pub fn after_loss(now: Timestamp, highest: Epoch, salt: u32) -> Self {
+        let beginnings = Sequence::MAX.get() / Self::ALIGN / 2;
+        let sequence = Sequence::NONE.plus(salt % beginnings * Self::ALIGN);
+        Self(Place { epoch: Epoch::begin(now, Some(highest)), sequence })
     }
 
     /// The life that begins when a store lagged behind `last`; `None` when the epoch has no room for another.
-    pub fn after_lag(last: Place) -> Option<Self> {
+    pub fn after_lag(last: Place, salt: u32) -> Option<Self> {
         let next = last.sequence.get().checked_add(Self::GAP)?.checked_next_multiple_of(Self::ALIGN)?;
+        let next = next.checked_add(salt % Self::CHOICES * Self::ALIGN)?;
         let sequence = Sequence::new(next)?;
         Some(Self(Place { sequence, ..last }))
     }
@@ -83,23 +95,25 @@ mod tests {
     #[test]
     fn lives_do_not_meet() {
         let now = Timestamp::from_secs(1_796_122_800);
-        let first = Life::after_loss(now, None);
-        let second = Life::after_loss(now + std::time::Duration::from_secs(1), None);
+        let first = Life::first(now);
+        let second = Life::first(now + std::time::Duration::from_secs(1));
         assert_eq!(first.epoch(), second.epoch(), "one step");
         assert_eq!(second.mark().sequence.get() - first.mark().sequence.get(), 3 << 20);
-        assert!(Life::after_loss(now, Some(second.epoch())) > second);
-        let third = Life::after_loss(now + std::time::Duration::from_millis(334), None);
+        assert!(Life::after_loss(now, second.epoch(), 0) > second);
+        assert_ne!(Life::after_loss(now, second.epoch(), 0), Life::after_loss(now, second.epoch(), 1));
+        let third = Life::first(now + std::time::Duration::from_millis(334));
         assert!(first < third && third < second);
-        let last_second = Life::after_loss(now + std::time::Duration::from_secs(599), None);
+        let last_second = Life::first(now + std::time::Duration::from_secs(599));
         assert!(last_second.mark().sequence.get() < Sequence::MAX.get() - (100 << 20), "and room for lags");
     }
 
     /// After a lag the epoch goes on, a whole gap beyond the last place anybody saw.
     #[test]
     fn a_lag_leaves_a_gap() {
-        assert_eq!(Life::after_lag(place(7, 5)), Life::at(place(7, 2 << 20)));
-        assert_eq!(Life::after_lag(place(7, 1 << 20)), Life::at(place(7, 2 << 20)));
-        assert_eq!(Life::after_lag(place(7, Sequence::MAX.get() - 5)), None);
+        assert_eq!(Life::after_lag(place(7, 5), 0), Life::at(place(7, 2 << 20)));
+        assert_eq!(Life::after_lag(place(7, 5), 3), Life::at(place(7, 5 << 20)));
+        assert_eq!(Life::after_lag(place(7, 1 << 20), 0), Life::at(place(7, 2 << 20)));
+        assert_eq!(Life::after_lag(place(7, Sequence::MAX.get() - 5), 0), None);
         assert_eq!(Life::that_gave(place(7, (1 << 20) + 1)), Life::at(place(7, 1 << 20)).unwrap());
         assert_eq!(Life::that_gave(place(7, 1 << 20)), Life::at(place(7, 0)).unwrap());
         assert_eq!(Life::at(place(7, 5)), None);

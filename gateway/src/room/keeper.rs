@@ -115,7 +115,7 @@ impl Keeper {
     }
 
     fn opening(&self) -> Opening {
-        let life = Life::after_loss(clock::now(), None);
+        let life = Life::first(clock::now());
         Opening { proposal: self.proposal.clone(), life, listen: self.listen }
     }
 

@@ -71,6 +71,10 @@ impl LineStore {
         }
     }
 
+    fn learn_anew(&self, moment: Moment) {
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some((moment, clock::monotonic()));
+    }
+
     /// One call: measured, learned from, and sent once more when it did nothing because it came late.
     async fn step<T, F>(&self, operation: &'static str, call: impl Fn(Caller) -> F) -> Result<Stamped<T>, StoreError>
     where
@@ -79,8 +83,9 @@ impl LineStore {
         let began = clock::monotonic();
         let mut answer = call(self.caller()).await;
         if let Err(StoreError::Late(moment)) = answer {
-            // It did nothing, but told the time: without learning it, a gateway that slept would be late for ever.
-            self.learn(moment);
+            // It did nothing, but told the time: without learning it, a gateway that slept, or whose data moved to a host
+            // with another clock, would be late for ever.
+            self.learn_anew(moment);
             answer = call(self.caller()).await;
         }
         self.metrics.observe(operation, clock::monotonic().duration_since(began), answer.as_ref().err());

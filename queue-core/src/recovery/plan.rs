@@ -47,6 +47,8 @@ pub struct House {
     pub longest_poll: Duration,
     /// How long arrivals are collected after a new life began.
     pub collect: Duration,
+    /// What tells this gateway from others: where a new life of its making begins.
+    pub salt: u32,
 }
 
 /// What to tell the store at shared time `now`. `None` when nothing is remembered here: then an absent room is a first
@@ -72,7 +74,7 @@ pub fn plan(
         past.extend(witness.tokens().map(|(life, last)| PastStretch { life, last, spent: Vec::new() }));
         past.sort_by_key(|past| past.life);
     }
-    let ask = ask(trouble, witness, seen, &past, now);
+    let ask = ask(trouble, witness, seen, &past, (now, house.salt));
     let hold = match ask {
         Ask::Resume { .. } => LAG_HOLD,
         Ask::Begin(_) | Ask::Add => house.longest_poll + LOSS_HOLD,
@@ -124,12 +126,15 @@ fn inside(summary: &Summary, seen: HighWater) -> u32 {
     summary.sessions.saturating_add(summary.unknown).saturating_add(since)
 }
 
-fn ask(trouble: Trouble, witness: &Witness, seen: HighWater, past: &[PastStretch], now: Timestamp) -> Ask {
+fn ask(trouble: Trouble, witness: &Witness, seen: HighWater, past: &[PastStretch], at: (Timestamp, u32)) -> Ask {
+    let (now, salt) = at;
     let told = past.iter().map(|past| past.last.epoch).max();
     let begin = |mark: Option<HighWater>| {
         let known = [told, mark.map(|mark| mark.epoch()), Some(seen.epoch())];
-        let highest = known.into_iter().flatten().max().filter(|epoch| *epoch > Epoch::NONE);
-        Ask::Begin(Life::after_loss(now, highest))
+        match known.into_iter().flatten().max().filter(|epoch| *epoch > Epoch::NONE) {
+            Some(highest) => Ask::Begin(Life::after_loss(now, highest, salt)),
+            None => Ask::Begin(Life::first(now)),
+        }
     };
     match trouble {
         Trouble::Absent => begin(None),
@@ -137,7 +142,7 @@ fn ask(trouble: Trouble, witness: &Witness, seen: HighWater, past: &[PastStretch
             let known_since = if mark.life == seen.life { witness.known_since(mark.life) } else { Some(0) };
             let lags = mark.life >= seen.life && known_since.is_some_and(|version| mark.version >= version);
             let last = if mark.life == seen.life { mark.last.max(seen.last) } else { mark.last };
-            match (known_since, Life::after_lag(last)) {
+            match (known_since, Life::after_lag(last, salt)) {
                 (Some(known_since), Some(life)) if lags => Ask::Resume { life, known_since },
                 _ => begin(Some(mark)),
             }
@@ -195,6 +200,7 @@ mod tests {
             session: Duration::from_secs(60),
             longest_poll: Duration::from_secs(60),
             collect: Duration::ZERO,
+            salt: 0,
         }
     }
 
@@ -214,7 +220,7 @@ mod tests {
     #[test]
     fn a_lag_is_no_loss() {
         let lag = asked(Trouble::Behind(mark(95, place(7, 48))), &witness());
-        let life = Life::after_lag(place(7, 50)).unwrap();
+        let life = Life::after_lag(place(7, 50), 0).unwrap();
         assert_eq!(lag, Some((Ask::Resume { life, known_since: 90 }, Proof::Memory)));
         for trouble in
             [Trouble::Behind(mark(89, place(7, 48))), Trouble::Behind(mark(99, place(6, 99))), Trouble::Absent]

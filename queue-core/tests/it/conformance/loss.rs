@@ -67,7 +67,8 @@ impl Gateway {
     /// Says what it remembers, after this refusal.
     async fn heal(&mut self, w: &World, trouble: Trouble) -> Merged {
         let proposal = opening(limits(), 0).proposal;
-        let house = House { proposal, session: w.terms.session, longest_poll: LONGEST_POLL, collect: Duration::ZERO };
+        let house =
+            House { proposal, session: w.terms.session, longest_poll: LONGEST_POLL, collect: Duration::ZERO, salt: 0 };
         let testimony = plan(trouble, &self.witness, self.mirror.as_ref(), &house, w.clock.now()).unwrap();
         let mut merged = None;
         for part in testimony.parts() {

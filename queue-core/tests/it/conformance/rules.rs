@@ -76,7 +76,7 @@ pub(super) async fn opening_again_keeps_the_room(mut w: World) {
     let before = w.summary().await;
     w.memory = crate::support::caller::Memory::default();
     let mut opening = opening(limits(), 0);
-    opening.life = queue_core::Life::after_loss(w.clock.now(), None);
+    opening.life = queue_core::Life::first(w.clock.now());
     let after = w.call(|store, room, caller, _| store.open(room, caller, opening)).await.unwrap();
     assert_eq!(after, before);
 }

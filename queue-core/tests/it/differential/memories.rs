@@ -27,8 +27,8 @@ impl Trace {
         let now = self.clock.now();
         let mark = self.room.as_ref().map_or_else(Default::default, |room| room.summary.mark);
         let ask = match self.dice.below(4) {
-            0 => Ask::Begin(Life::after_loss(now, Some(mark.epoch()))),
-            1 | 2 => match Life::after_lag(mark.last) {
+            0 => Ask::Begin(Life::after_loss(now, mark.epoch(), self.dice.below(9) as u32)),
+            1 | 2 => match Life::after_lag(mark.last, self.dice.below(20) as u32) {
                 Some(life) => Ask::Resume { life, known_since: mark.version.saturating_sub(self.dice.below(20)) },
                 None => Ask::Add,
             },

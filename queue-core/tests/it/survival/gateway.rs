@@ -127,7 +127,8 @@ impl Gateway {
     pub(super) fn testimony(&mut self, house: &House, now: Timestamp) -> Option<Told> {
         let trouble = self.trouble.or(self.witness.has_tokens().then_some(Trouble::Tokens))?;
         let time = self.time(now);
-        match plan(trouble, &self.witness, self.mirror.as_ref(), house, time) {
+        let house = House { salt: self.id.0 as u32, ..house.clone() };
+        match plan(trouble, &self.witness, self.mirror.as_ref(), &house, time) {
             Some(testimony) => Some(Told::Testimony(Box::new(testimony))),
             None if trouble == Trouble::Absent => Some(Told::FirstStart),
             None => {

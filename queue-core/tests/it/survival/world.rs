@@ -107,7 +107,7 @@ impl World {
         let proposal = Proposal { limits: limits.clone(), source: LimitsSource::Config(now) };
         let store = Planted::new(MemoryStore::new(clock.host()), plant);
         let room = RoomId::new("concert").unwrap();
-        let opening = Opening { proposal: proposal.clone(), life: Life::after_loss(now, None), listen: Duration::ZERO };
+        let opening = Opening { proposal: proposal.clone(), life: Life::first(now), listen: Duration::ZERO };
         store.open(&room, Caller::newcomer(), opening).unwrap();
         let node = Node { store, server: 0, frozen_until: Timestamp::ZERO, is_up: true };
         let mut judge = Judge::new(limits, now);
@@ -121,7 +121,13 @@ impl World {
             clock,
             room,
             plant,
-            house: House { proposal, session: TERMS.session, longest_poll: LONGEST_POLL, collect: Duration::ZERO },
+            house: House {
+                proposal,
+                session: TERMS.session,
+                longest_poll: LONGEST_POLL,
+                collect: Duration::ZERO,
+                salt: 0,
+            },
             stores: Stores { nodes: vec![node], primary: 0, copies: VecDeque::new() },
             agenda: BTreeMap::new(),
             happenings: 0,

@@ -102,7 +102,7 @@ impl Gateway {
     async fn heal(&mut self, error: &StoreError) -> Result<(), StoreError> {
         let proposal = Proposal { limits: limits(), source: LimitsSource::Config(TestClock::START) };
         let longest_poll = Duration::from_secs(5);
-        let house = House { proposal, session: TERMS.session, longest_poll, collect: Duration::ZERO };
+        let house = House { proposal, session: TERMS.session, longest_poll, collect: Duration::ZERO, salt: 0 };
         let trouble = Trouble::of(error).unwrap();
         let Some(testimony) = plan(trouble, &self.witness, None, &house, self.clock.now()) else { return Ok(()) };
         let caller = self.memory.caller(self.clock.now());

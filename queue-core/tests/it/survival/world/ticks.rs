@@ -71,7 +71,7 @@ impl World {
     fn first_start(&mut self, number: usize) {
         let now = self.clock.now();
         let gateway = &mut self.gateways[number];
-        let life = Life::after_loss(gateway.time(now), None);
+        let life = Life::first(gateway.time(now));
         let opening = Opening { proposal: self.house.proposal.clone(), life, listen: std::time::Duration::ZERO };
         let node = gateway.node;
         let answer = self.stores.nodes[node].store.open(&self.room, gateway.memory.caller(now), opening);
