@@ -3,6 +3,7 @@
 //! One thread a core serves visitors, one owns the store's connection and the rooms, one is the operators'. They share
 //! only what is read; what changes the line goes to the store's thread.
 
+mod keeping;
 mod rooms;
 mod workers;
 
@@ -25,6 +26,8 @@ use crate::metrics::{Metrics, RoomMetricFamilies, StoreMetrics};
 
 /// How long the helpers (store, operators) may take to end after the last visitor was served.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// The same where the store's rooms are written down: a million waiting visitors take about a second.
+const LAST_WORDS_WRITTEN: Duration = Duration::from_secs(30);
 
 /// Runs the gateway until it is told to end and everything under way has finished or run out of time.
 ///
@@ -82,7 +85,8 @@ pub fn run(config: &Config, loaded: Timestamp) -> anyhow::Result<()> {
     let _ = end.send(true);
     let (done, all_done) = std::sync::mpsc::channel();
     thread::spawn(move || done.send((operators.join().is_ok(), store_thread.join().is_ok())));
-    if all_done.recv_timeout(LAST_WORDS).is_err() {
+    let patience = if config.store.snapshot_file.is_some() { LAST_WORDS_WRITTEN } else { LAST_WORDS };
+    if all_done.recv_timeout(patience).is_err() {
         tracing::warn!("a helper did not end in time and is cut off");
     }
     tracing::info!("ended");

@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use super::keeping::Keeping;
 use crate::clock;
 use crate::config::{self, Config, StoreUrl};
 use crate::entropy;
@@ -30,7 +31,7 @@ pub(super) fn start(
     mut ended: watch::Receiver<bool>,
 ) -> anyhow::Result<(Vec<Arc<Room>>, JoinHandle<()>)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let store = open_store(&config.store, &runtime)?;
+    let (store, keeping) = open_store(&config.store, &runtime)?;
     let gateway = GatewayId(u64::from_be_bytes(entropy::draw()));
     let made: anyhow::Result<Vec<(Arc<Room>, RoomDriver)>> = config
         .rooms
@@ -63,13 +64,20 @@ pub(super) fn start(
         runtime.block_on(local.run_until(async move {
             let _ = ended.wait_for(|ended| *ended).await;
         }));
+        if let Some(Err(error)) = keeping.as_ref().map(Keeping::write_down) {
+            tracing::error!(error = format!("{error:#}"), "the rooms could not be written down: their lines are lost");
+        }
     })?;
     Ok((rooms, thread))
 }
 
-fn open_store(store: &config::Store, runtime: &Runtime) -> anyhow::Result<Arc<dyn Store>> {
+fn open_store(store: &config::Store, runtime: &Runtime) -> anyhow::Result<(Arc<dyn Store>, Option<Keeping>)> {
     Ok(match &store.url {
-        StoreUrl::Memory => Arc::new(MemoryStore::new(Clock::new(clock::now))),
+        StoreUrl::Memory => {
+            let memory = Arc::new(MemoryStore::new(Clock::new(clock::now)));
+            let keeping = store.snapshot_file.clone().map(|file| Keeping::take_up(memory.clone(), file)).transpose()?;
+            (memory, keeping)
+        }
         StoreUrl::Redis(address) => {
             let _within = runtime.enter();
             let settings = RedisSettings {
@@ -80,7 +88,7 @@ fn open_store(store: &config::Store, runtime: &Runtime) -> anyhow::Result<Arc<dy
                 max_reconnect_delay: store.max_reconnect_delay,
                 clock: None,
             };
-            Arc::new(RedisStore::new(settings).context("the store cannot be used")?)
+            (Arc::new(RedisStore::new(settings).context("the store cannot be used")?), None)
         }
     })
 }

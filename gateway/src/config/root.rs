@@ -72,7 +72,8 @@ impl RootSection {
         let upstreams = each(&self.upstream, reader, UpstreamSection::resolve);
         let rooms = each(&self.room, reader, |room, reader| room.resolve(self.upstream_of(room, reader), now, reader));
         let rate_limits = each(&self.rate_limit, reader, RateLimitSection::resolve);
-        let store = store.resolve(reader);
+        let keys_are_kept = tickets.as_ref().is_none_or(|tickets| !tickets.keys.is_empty());
+        let store = store.resolve(keys_are_kept, reader);
         self.warn_of_capacity(&upstreams, &rooms, reader);
         Some(Config {
             listeners,

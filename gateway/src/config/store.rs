@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use queue_core::store::{AddressError, Login, RedisAddress, Trust};
@@ -22,6 +22,8 @@ section! {
         sentinel_user: Option<String>,
         /// The password at the Sentinels (their `requirepass`); not given: they want none.
         sentinel_password_file: Option<SecretFile>,
+        /// Where a memory store's rooms are written down at the end, and taken up at the next start.
+        snapshot_file: Option<String>,
         /// Connections to the store.
         connections: u32 = 2,
         /// How long opening a connection may take.
@@ -40,6 +42,8 @@ section! {
 pub struct Store {
     /// Which store.
     pub url: StoreUrl,
+    /// Where a memory store's rooms are kept over a planned restart.
+    pub snapshot_file: Option<PathBuf>,
     /// Connections to it, at least 1.
     pub connections: u32,
     /// How long opening a connection may take.
@@ -83,8 +87,18 @@ impl StoreSection {
         self.url.get().is_some_and(|read| read.url.expose_secret().starts_with("redis"))
     }
 
-    /// The store, unless something was told about it.
-    pub(super) fn resolve(&self, reader: &mut Reader<'_, '_>) -> Option<Store> {
+    /// The store, unless something was told about it. `keys_are_kept`: the keys of tokens outlive the process.
+    pub(super) fn resolve(&self, keys_are_kept: bool, reader: &mut Reader<'_, '_>) -> Option<Store> {
+        if self.snapshot_file.given().is_some() {
+            let problem = match () {
+                () if self.is_shared() => Some("is for the memory store; a shared store keeps its rooms itself"),
+                () if !keys_are_kept => {
+                    Some("needs [[tickets.key]]: tokens signed with generated keys end with the process")
+                }
+                () => None,
+            };
+            problem.into_iter().for_each(|problem| reader.findings.error(&self.snapshot_file.spot, problem));
+        }
         if !self.connections.copied().is_none_or(|count| (1..=MOST_CONNECTIONS).contains(&count)) {
             reader.findings.error(&self.connections.spot, format!("must be between 1 and {MOST_CONNECTIONS}"));
         }
@@ -93,6 +107,7 @@ impl StoreSection {
         }
         let url = self.resolve_url(reader);
         Some(Store {
+            snapshot_file: self.snapshot_file.given().map(|file| reader.folder.join(file)),
             connections: self.connections.copied()?,
             connect_timeout: reader.positive(&self.connect_timeout)?,
             response_timeout: reader.positive(&self.response_timeout)?,

@@ -89,6 +89,7 @@ fn mistakes_are_named() {
         ("url = \"redis://h\"\nca_file = \"ca.pem\"", "write rediss://"),
         ("url = \"rediss://h\"\nca_file = \"none.pem\"", "cannot read"),
         ("url = \"rediss://h\"\nca_file = \"ticket.pem\"", "holds no certificate"),
+        ("url = \"redis://h\"\nsnapshot_file = \"rooms.json\"", "is for the memory store"),
         ("url = \"redis://h\"\nsentinel_password_file = \"sentinel.password\"", "write redis+sentinel://"),
         ("url = \"redis+sentinel://h/n\"\nsentinel_user = \"me\"", "set sentinel_password_file too"),
     ] {

@@ -2,7 +2,7 @@
 
 use super::ask::Ask;
 use super::wait::{PATIENCE, eventually};
-use super::{Occupied, Setup};
+use super::{Gateway, ONE_SLOT, Occupied, Origin, Setup};
 
 /// After TERM new connections are refused while a request under way finishes; then the process ends well.
 #[tokio::test]
@@ -61,4 +61,34 @@ async fn readiness_fails_first() {
     insider.send(Ask::get("/")).await.expect(200);
     gateway.process.signal("INT");
     assert_eq!(gateway.process.ended().await, Some(0), "{}", gateway.process.log());
+}
+
+/// A planned restart with a memory store: places, positions and the visit under way are what they were, and what was taken up
+/// is not taken up twice.
+#[tokio::test]
+async fn rooms_outlive_a_planned_restart() {
+    let origin = Origin::start().await;
+    let setup = Setup::before(&origin).room(ONE_SLOT).store("snapshot_file = \"rooms.json\"\n");
+    let mut gateway = Gateway::ready(&setup).await;
+    let insider = gateway.admitted().await;
+    let mut line = [gateway.visitor(), gateway.visitor()];
+    for visitor in &mut line {
+        visitor.join().await;
+    }
+    gateway.process.signal("TERM");
+    assert_eq!(gateway.process.ended().await, Some(0), "{}", gateway.process.log());
+
+    let mut gateway = Gateway::ready(&setup).await;
+    insider.moved_to(gateway.address).send(Ask::get("/")).await.expect(200);
+    let mut line = line.map(|visitor| visitor.moved_to(gateway.address));
+    line[0].stands_at(1).await;
+    line[1].stands_at(2).await;
+    gateway.visitor().join().await;
+    insider.moved_to(gateway.address).send(Ask::get("/session/complete")).await.expect(200);
+    line[0].enters().await;
+    gateway.process.signal("KILL");
+    gateway.process.ended().await;
+
+    let gateway = Gateway::ready(&setup).await;
+    assert_eq!(gateway.metrics().await.value("usher_line_length{room=\"concert\"}"), 0.0, "an old state was taken up");
 }

@@ -85,6 +85,12 @@ impl Setup {
         self.store = format!("url = \"{url}\"\n");
     }
 
+    /// More keys of the store.
+    pub(crate) fn store(mut self, keys: &str) -> Self {
+        self.store.push_str(keys);
+        self
+    }
+
     pub(crate) fn upstream(mut self, keys: &str) -> Self {
         self.upstream_more.push_str(keys);
         self
