@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use benches::rush::checks::Verdict;
-use benches::{poll, rush};
+use benches::{line, poll, rush};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -21,6 +21,8 @@ enum Command {
     Rush(rush::options::Options),
     /// Visitors who join and then only poll; then what the store did meanwhile is compared with silence
     Poll(poll::options::Options),
+    /// A long line at the store's adapter: joins, positions against the sorted set, memory, the cost of a look
+    Line(line::Options),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +54,13 @@ fn run(command: Command) -> anyhow::Result<bool> {
             print!("{report}");
             write_json(json.as_deref(), &report)?;
             Ok(name(report.broken()))
+        }
+        Command::Line(options) => {
+            let json = options.json.clone();
+            let report = runtime.block_on(line::run(options))?;
+            print!("{report}");
+            write_json(json.as_deref(), &report)?;
+            Ok(report.wrong == 0)
         }
     }
 }
