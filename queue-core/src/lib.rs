@@ -18,7 +18,7 @@
 //! | N9 | frontier and epoch never move back | | |
 //! | N10 | a full or closed line says so at once | | |
 //! | N11 | slot, token and somebody waiting: a call within one tick | | |
-
+//!
 //! # How they survive
 //!
 //! A place is signed and held by its visitor; what else is lost with a store is remembered by the gateways: [`recovery`].
