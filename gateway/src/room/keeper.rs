@@ -23,6 +23,8 @@ use crate::metrics::{Departure, StoreMetrics};
 
 /// How often what time has ended is removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Looks in a row that fail before the store counts as away: a single late answer is no absence.
+const FAILURES_OF_AN_ABSENCE: u32 = 2;
 /// How often decisions are made anew when another gateway was first, within one tick.
 const DECISIONS_PER_TICK: usize = 3;
 
@@ -39,6 +41,8 @@ pub(super) struct Keeper {
     /// The period whose marks are brought next.
     period: Option<Period>,
     store_is_up: Option<bool>,
+    /// Looks in a row that failed.
+    failures: u32,
     /// Whether the store was away for so long that visitors were told.
     was_stale: bool,
 }
@@ -110,6 +114,7 @@ impl Keeper {
             swept,
             period: None,
             store_is_up: None,
+            failures: 0,
             was_stale: false,
         }
     }
@@ -125,11 +130,13 @@ impl Keeper {
         loop {
             ticks.tick().await;
             let mut outcome = self.tick().await;
-            if outcome.is_err() {
+            let trouble = outcome.as_ref().err().and_then(Trouble::of);
+            self.failures = if outcome.is_err() { self.failures + 1 } else { 0 };
+            if trouble.is_some() || self.failures >= FAILURES_OF_AN_ABSENCE {
                 self.room.is_away.store(true, Ordering::Release);
                 self.was_stale |= self.room.snapshot().is_stale(clock::monotonic());
             }
-            if let Some(trouble) = outcome.as_ref().err().and_then(Trouble::of) {
+            if let Some(trouble) = trouble {
                 outcome = self.heal(trouble).await;
             }
             self.tell_store_state(outcome.err());
