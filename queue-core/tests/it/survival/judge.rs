@@ -33,9 +33,13 @@ pub(super) struct NodeFacts {
     /// Who is collected: which collection, and since when.
     collected: HashMap<VisitorId, (u32, Timestamp)>,
     collection: u32,
+    /// The last place that each collection gave, and when, by true time.
+    settled: BTreeMap<u32, (Place, Timestamp)>,
     /// It was wiped, and no life has begun since.
     pub(super) is_empty: bool,
     placed: Vec<Collected>,
+    /// Sessions whose renewal it lost when it fell back as itself and no mark told, and their ends as it has them.
+    shortened: BTreeMap<usize, Timestamp>,
 }
 
 /// Somebody who was collected and got a place.
@@ -161,8 +165,10 @@ impl NodeFacts {
             brought: HashMap::new(),
             collected: HashMap::new(),
             collection: 0,
+            settled: BTreeMap::new(),
             is_empty: true,
             placed: Vec::new(),
+            shortened: BTreeMap::new(),
         }
     }
 }
@@ -206,9 +212,17 @@ impl Judge {
         self.nodes[node] = NodeFacts::empty(&self.config, now);
     }
 
-    /// A server has what a copy had, and does not know that it is one.
-    pub(super) fn fell_back(&mut self, node: usize, facts: NodeFacts, now: Timestamp) {
+    /// A server has what a copy had, and does not know that it is one. With the same marks nobody else finds out either:
+    /// nothing but renewals was lost.
+    pub(super) fn fell_back(&mut self, node: usize, facts: NodeFacts, same_marks: bool, now: Timestamp) {
         let lost = std::mem::replace(&mut self.nodes[node], NodeFacts { recast: now, ..facts });
+        if same_marks {
+            let facts = &mut self.nodes[node];
+            let kept = (0..self.sessions.len()).filter_map(|number| Some((number, facts.knows.session_end(number)?)));
+            let shortened =
+                kept.filter(|(number, ends)| lost.knows.session_end(*number).is_some_and(|end| end > *ends));
+            facts.shortened = shortened.collect();
+        }
         self.fallen_back.push((lost.knows, self.nodes[node].knows.clone()));
     }
 
@@ -274,6 +288,7 @@ impl Judge {
         }
         let Self { nodes, places, .. } = self;
         let facts = &mut nodes[step.node];
+        facts.shortened.retain(|number, ends| step.knew.session_end(*number).is_none_or(|told| told <= *ends));
         facts.recast = step.now;
         if merged != Merged::Added {
             facts.began = step.now;

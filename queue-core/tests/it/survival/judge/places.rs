@@ -87,13 +87,14 @@ impl Judge {
         let visitor = arrival.visitor;
         match joined {
             Joined::Placed { place, .. } => {
-                self.gave(step, arrival, place)?;
+                let is_new = self.gave(step, arrival, place)?;
                 let facts = &mut self.nodes[step.node];
-                // A place of a collection was given before anybody asked for it; it counts as heard once it is claimed.
+                // A place of a collection was given before anybody asked for it; it counts as heard once it is claimed, not
+                // when it is asked for again.
                 if !facts.collected.contains_key(&visitor) {
-                    facts.line.entry(place).or_insert(step.now);
+                    facts.line.entry(place).or_insert(if is_new { step.now } else { Timestamp::ZERO });
                 }
-                self.collected_in_order(step.node, visitor, place, stamped.mark.life)
+                self.collected_in_order(step, visitor, place, stamped.mark.life)
             }
             Joined::Admitted { place, session } => {
                 let new = self.sessions.iter().all(|known| known.session.id != session.id);
@@ -121,14 +122,15 @@ impl Judge {
         }
     }
 
-    fn gave(&mut self, step: &Step<'_>, arrival: &Arrival, place: Place) -> Result<(), Violation> {
+    /// Answers whether it was given for the first time.
+    fn gave(&mut self, step: &Step<'_>, arrival: &Arrival, place: Place) -> Result<bool, Violation> {
         let visitor = arrival.visitor;
         let knows = &self.nodes[step.node].knows;
         let facts = self.places.entry(place).or_default();
         if let Some(owner) = facts.owners.iter().find(|owner| owner.visitor == visitor) {
             let given = owner.given;
             self.nodes[step.node].knows.learn(given);
-            return Ok(());
+            return Ok(false);
         }
         let other = facts.owners.iter().find(|owner| knows.has(owner.given));
         require(other.is_none(), Invariant::N2, || {
@@ -146,21 +148,27 @@ impl Judge {
             self.excuse("places given ahead of one that nobody remembered");
         }
         self.nodes[step.node].knows.learn(given);
-        Ok(())
+        Ok(true)
     }
 
     /// N3 for those who came while the store was away: of one collection the earlier arrival has the earlier place.
     fn collected_in_order(
         &mut self,
-        node: usize,
+        step: &Step<'_>,
         visitor: VisitorId,
         place: Place,
         life: Life,
     ) -> Result<(), Violation> {
-        let facts = &mut self.nodes[node];
+        let facts = &mut self.nodes[step.node];
         let Some((collection, since)) = facts.collected.remove(&visitor) else { return Ok(()) };
         if place < life.mark() {
             // It had that place before the collection, and a gateway remembered.
+            return Ok(());
+        }
+        let silence = TERMS.retention - MARKED_LATE;
+        if facts.settled.get(&collection).is_some_and(|(last, at)| *last < place && *at + silence <= step.now) {
+            // The place that the collection gave it was silent for the retention before it asked again.
+            self.excuse("arrivals who asked too late for the place of their collection");
             return Ok(());
         }
         let mine = Collected { collection, life, came: (since, visitor), place };
@@ -294,6 +302,7 @@ impl Judge {
         facts.line.retain(|place, _| left.iter().all(|(gone, _)| gone != place));
         if swept.settled > 0 {
             facts.recast = step.now;
+            facts.settled.insert(facts.collection, (mirror.summary.mark.last, step.now));
             facts.collection += u32::from(mirror.summary.collect_until == Timestamp::ZERO);
         }
         self.line_is_there(step.node, &mirror)
