@@ -263,7 +263,8 @@ impl Judge {
             let place = self.places.get(&one.place);
             place.is_some_and(|place| place.owners.iter().any(|owner| facts.knows.has(owner.given)))
         };
-        let wronged = waiting.iter().find(known);
+        // Who polls is heard by the primary; behind a partition calls lead to no ticket.
+        let wronged = waiting.iter().find(known).filter(|_| step.confirmed);
         require(wronged.is_none(), Invariant::N3, || {
             format!(
                 "called up to {to}, past {wronged:?} who polls; the life began {:?} ago",
@@ -271,7 +272,11 @@ impl Judge {
             )
         })?;
         if !waiting.is_empty() {
-            self.excuse("called past somebody whom nobody remembered");
+            self.excuse(if step.confirmed {
+                "called past somebody whom nobody remembered"
+            } else {
+                "called past somebody who polls at the other side of a partition"
+            });
         }
         Ok(())
     }
