@@ -12,7 +12,6 @@ use queue_core::{Life, Place, Timestamp, VisitorId};
 use super::{Collected, Judge, NodeFacts, Owner, Step, broken, require};
 use crate::simulation::wire::Reply;
 use crate::survival::facts::Knowledge;
-use crate::survival::visitor::Shown;
 use crate::survival::world::TERMS;
 
 /// How far a gateway's idea of shared time may be behind or ahead.
@@ -345,26 +344,5 @@ impl Judge {
                 lost.and_then(|place| mirror.line.state(*place))
             )
         })
-    }
-
-    /// N4: what a gateway shows somebody now, given what was shown before. Answers what the visitor sees.
-    pub(in crate::survival) fn shown(
-        &self,
-        place: Place,
-        now: Shown,
-        before: Option<Shown>,
-    ) -> Result<Shown, Violation> {
-        let Some(before) = before.filter(|before| before.position < now.position) else { return Ok(now) };
-        let facts = &self.nodes[now.node];
-        if now.looked <= before.looked || now.node != before.node || facts.recast >= before.looked {
-            return Ok(now);
-        }
-        let returned = facts.returns.iter().rev().take_while(|(at, _)| *at >= before.looked);
-        let returned = returned.filter(|(_, who)| *who < place).count() as u32;
-        let grew = now.position - before.position;
-        require(returned >= grew, Invariant::N4, || {
-            format!("the position of {place} grew by {grew} to {}, and {returned} came back ahead of it", now.position)
-        })?;
-        Ok(now)
     }
 }
