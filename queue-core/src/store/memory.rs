@@ -208,6 +208,6 @@ impl Store for MemoryStore {
     }
 
     fn pause<'a>(&'a self, room: &'a RoomId, caller: Caller, paused: bool) -> Pending<'a, ()> {
-        self.step(room, caller, move |room, _| room.pause(paused))
+        self.step(room, caller, move |room, now| room.pause(paused, now))
     }
 }

@@ -90,6 +90,7 @@ on_every_store! {
         the_newest_config_wins,
         an_operator_outlives_configs_until_reset,
         the_same_limits_are_not_a_change,
+        the_later_of_two_words_wins,
         new_limits_keep_the_fill,
         opening_again_keeps_the_room,
     ]

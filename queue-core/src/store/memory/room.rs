@@ -57,7 +57,7 @@ pub(super) struct Room {
     turns: BTreeMap<Place, Turn>,
     pub(super) bucket: Bucket,
     pub(super) limits: Limits,
-    /// One more with every change of the limits or the pause.
+    /// Higher with every change of the limits or the pause.
     pub(super) limits_version: u64,
     pub(super) limits_source: LimitsSource,
     pub(super) paused: bool,
@@ -265,10 +265,17 @@ impl Room {
             (source, _) => source,
         };
         self.limits_source = source;
-        if proposal.limits != self.limits {
+        let changes = proposal.limits != self.limits;
+        if changes {
             self.limit(&proposal.limits, now);
-            self.limits_version += 1;
-            self.log.note(Event::Control);
+        }
+        match proposal.source {
+            LimitsSource::Operator | LimitsSource::Reset => self.number_word(now),
+            LimitsSource::Config(_) if changes => {
+                self.limits_version += 1;
+                self.log.note(Event::Control);
+            }
+            LimitsSource::Config(_) => {}
         }
         true
     }
@@ -280,11 +287,15 @@ impl Room {
         self.bucket = self.bucket.refilled(self.limits.rate(), now);
     }
 
-    pub(super) fn pause(&mut self, paused: bool) {
-        if self.paused != paused {
-            self.limits_version += 1;
-            self.log.note(Event::Control);
-        }
+    /// An operator's word is numbered by its time: of words spoken on two copies of a room the later one then has the higher
+    /// version, and any has a higher one than what configs said. Also one that changes nothing here: elsewhere it may.
+    fn number_word(&mut self, now: Timestamp) {
+        self.limits_version = (self.limits_version + 1).max(now.as_millis());
+        self.log.note(Event::Control);
+    }
+
+    pub(super) fn pause(&mut self, paused: bool, now: Timestamp) {
+        self.number_word(now);
         self.paused = paused;
     }
 }

@@ -28,3 +28,10 @@ local function finish(answer)
     'host', show(room.host), 'tokens', show(room.tokens), 'tokens_at', show(room.tokens_at))
   return { 'ok', mark(), answer }
 end
+
+-- An operator's word is numbered by its time: of words spoken on two copies of a room the later one then has the higher version,
+-- and any has a higher one than what configs said. Also one that changes nothing here: elsewhere it may.
+local function number_word()
+  room.limits_version = math.max(room.limits_version + 1, room.now)
+  note('c', '')
+end

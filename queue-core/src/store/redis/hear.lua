@@ -3,7 +3,9 @@
 local period, length, silence = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
 local current = math.floor(room.now / length)
 local before = tonumber(string.match(redis.call('HGET', key('gateways'), ARGV[10]) or '0', '^%d+'))
-redis.call('HSET', key('gateways'), ARGV[10], show(math.max(before, period)) .. ':' .. show(room.now))
+-- A period that has not begun was named by a wrong clock: what is heard in it will still be brought.
+local merged = period <= current and math.max(before, period) or before
+redis.call('HSET', key('gateways'), ARGV[10], show(merged) .. ':' .. show(room.now))
 if current - silence <= period and period <= current then
   for i = 14, #ARGV, 3 do
     local marks, new = key('seen:' .. show(period) .. ':' .. ARGV[i] .. ':' .. ARGV[i + 1]), key('new')

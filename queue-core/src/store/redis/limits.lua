@@ -14,6 +14,10 @@ local function propose()
     refill()
     for i, name in ipairs(names) do room[name] = tonumber(ARGV[9 + i]) end
     refill()
+  end
+  if source ~= 'config' then
+    number_word()
+  elseif changed then
     room.limits_version = room.limits_version + 1
     note('c', '')
   end

@@ -1,8 +1,10 @@
 //! The judge: knows every fact and who must know it, believes no answer.
 
+mod losses;
 mod places;
 mod rules;
 mod sessions;
+mod sights;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -33,9 +35,13 @@ pub(super) struct NodeFacts {
     /// Who is collected: which collection, and since when.
     collected: HashMap<VisitorId, (u32, Timestamp)>,
     collection: u32,
+    /// The last place that each collection gave, and when, by true time.
+    settled: BTreeMap<u32, (Place, Timestamp)>,
     /// It was wiped, and no life has begun since.
     pub(super) is_empty: bool,
     placed: Vec<Collected>,
+    /// Sessions whose renewal it lost when it fell back as itself and no mark told, and their ends as it has them.
+    shortened: BTreeMap<usize, Timestamp>,
 }
 
 /// Somebody who was collected and got a place.
@@ -161,8 +167,10 @@ impl NodeFacts {
             brought: HashMap::new(),
             collected: HashMap::new(),
             collection: 0,
+            settled: BTreeMap::new(),
             is_empty: true,
             placed: Vec::new(),
+            shortened: BTreeMap::new(),
         }
     }
 }
@@ -199,22 +207,6 @@ impl Judge {
     /// Whether two servers began the same life.
     pub(super) const fn has_twins(&self) -> bool {
         !self.twins.is_empty()
-    }
-
-    /// A server lost everything.
-    pub(super) fn wiped(&mut self, node: usize, now: Timestamp) {
-        self.nodes[node] = NodeFacts::empty(&self.config, now);
-    }
-
-    /// A server has what a copy had, and does not know that it is one.
-    pub(super) fn fell_back(&mut self, node: usize, facts: NodeFacts, now: Timestamp) {
-        let lost = std::mem::replace(&mut self.nodes[node], NodeFacts { recast: now, ..facts });
-        self.fallen_back.push((lost.knows, self.nodes[node].knows.clone()));
-    }
-
-    /// Another server has what a copy had, and will find out that it has moved.
-    pub(super) fn promoted(&mut self, facts: NodeFacts, now: Timestamp) {
-        self.nodes.push(NodeFacts { recast: now, ..facts });
     }
 
     /// Checks a step that was carried out against everything that is known, and learns from it.
@@ -274,6 +266,7 @@ impl Judge {
         }
         let Self { nodes, places, .. } = self;
         let facts = &mut nodes[step.node];
+        facts.shortened.retain(|number, ends| step.knew.session_end(*number).is_none_or(|told| told <= *ends));
         facts.recast = step.now;
         if merged != Merged::Added {
             facts.began = step.now;

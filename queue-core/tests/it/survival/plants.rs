@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use queue_core::invariants::Invariant;
 use queue_core::store::{
-    Ask, Caller, Claimed, Follow, GatewayId, Inside, MemoryStore, Merged, Opening, Proposal, Stamped, Store,
-    StoreError, Terms, Testimony,
+    Ask, Caller, Claimed, Follow, GatewayId, Inside, LimitsSource, MemoryStore, Merged, Opening, Proposal, Stamped,
+    Store, StoreError, Terms, Testimony,
 };
 use queue_core::{HighWater, Place, RoomId, Timestamp, Version};
 
@@ -204,8 +204,9 @@ impl Planted {
     fn begin_full(&self, room: &RoomId, testimony: &mut Testimony, caller: &mut Caller) {
         let Ask::Begin(life) = testimony.ask else { return };
         if at_once(self.sound.follow(room, Caller::newcomer(), None)).is_err_and(|error| error == StoreError::Absent) {
-            let control = testimony.control.clone();
-            let proposal = Proposal { limits: control.limits, source: control.source };
+            // Not as an operator's word: that would be a later one than any that is remembered.
+            let source = LimitsSource::Config(Timestamp::ZERO);
+            let proposal = Proposal { limits: testimony.control.limits.clone(), source };
             let _ =
                 at_once(self.sound.open(room, Caller::newcomer(), Opening { proposal, life, listen: Duration::ZERO }));
             testimony.ask = Ask::Add;

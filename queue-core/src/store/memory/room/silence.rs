@@ -27,8 +27,10 @@ impl Silence {
 
     pub(super) fn hear(&mut self, heard: &Heard, now: Timestamp) {
         let current = Period::of(now, heard.retention);
-        let merged = self.gateways.entry(heard.gateway).or_insert((heard.period, now));
-        *merged = (merged.0.max(heard.period), now);
+        // A period that has not begun was named by a wrong clock: what is heard in it will still be brought.
+        let period = if heard.period <= current { heard.period } else { Period::default() };
+        let merged = self.gateways.entry(heard.gateway).or_insert((period, now));
+        *merged = (merged.0.max(period), now);
         let counts = current.before(PERIODS_OF_SILENCE) <= heard.period && heard.period <= current;
         for HeardChunk { epoch, chunk, bits } in heard.chunks.iter().filter(|_| counts) {
             let marks = self.heard.entry((heard.period, *epoch, *chunk)).or_default();

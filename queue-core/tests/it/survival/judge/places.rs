@@ -12,7 +12,6 @@ use queue_core::{Life, Place, Timestamp, VisitorId};
 use super::{Collected, Judge, NodeFacts, Owner, Step, broken, require};
 use crate::simulation::wire::Reply;
 use crate::survival::facts::Knowledge;
-use crate::survival::visitor::Shown;
 use crate::survival::world::TERMS;
 
 /// How far a gateway's idea of shared time may be behind or ahead.
@@ -87,13 +86,14 @@ impl Judge {
         let visitor = arrival.visitor;
         match joined {
             Joined::Placed { place, .. } => {
-                self.gave(step, arrival, place)?;
+                let is_new = self.gave(step, arrival, place)?;
                 let facts = &mut self.nodes[step.node];
-                // A place of a collection was given before anybody asked for it; it counts as heard once it is claimed.
+                // A place of a collection was given before anybody asked for it; it counts as heard once it is claimed, not
+                // when it is asked for again.
                 if !facts.collected.contains_key(&visitor) {
-                    facts.line.entry(place).or_insert(step.now);
+                    facts.line.entry(place).or_insert(if is_new { step.now } else { Timestamp::ZERO });
                 }
-                self.collected_in_order(step.node, visitor, place, stamped.mark.life)
+                self.collected_in_order(step, visitor, place, stamped.mark.life)
             }
             Joined::Admitted { place, session } => {
                 let new = self.sessions.iter().all(|known| known.session.id != session.id);
@@ -121,14 +121,15 @@ impl Judge {
         }
     }
 
-    fn gave(&mut self, step: &Step<'_>, arrival: &Arrival, place: Place) -> Result<(), Violation> {
+    /// Answers whether it was given for the first time.
+    fn gave(&mut self, step: &Step<'_>, arrival: &Arrival, place: Place) -> Result<bool, Violation> {
         let visitor = arrival.visitor;
         let knows = &self.nodes[step.node].knows;
         let facts = self.places.entry(place).or_default();
         if let Some(owner) = facts.owners.iter().find(|owner| owner.visitor == visitor) {
             let given = owner.given;
             self.nodes[step.node].knows.learn(given);
-            return Ok(());
+            return Ok(false);
         }
         let other = facts.owners.iter().find(|owner| knows.has(owner.given));
         require(other.is_none(), Invariant::N2, || {
@@ -146,21 +147,27 @@ impl Judge {
             self.excuse("places given ahead of one that nobody remembered");
         }
         self.nodes[step.node].knows.learn(given);
-        Ok(())
+        Ok(true)
     }
 
     /// N3 for those who came while the store was away: of one collection the earlier arrival has the earlier place.
     fn collected_in_order(
         &mut self,
-        node: usize,
+        step: &Step<'_>,
         visitor: VisitorId,
         place: Place,
         life: Life,
     ) -> Result<(), Violation> {
-        let facts = &mut self.nodes[node];
+        let facts = &mut self.nodes[step.node];
         let Some((collection, since)) = facts.collected.remove(&visitor) else { return Ok(()) };
         if place < life.mark() {
             // It had that place before the collection, and a gateway remembered.
+            return Ok(());
+        }
+        let silence = TERMS.retention - MARKED_LATE;
+        if facts.settled.get(&collection).is_some_and(|(last, at)| *last < place && *at + silence <= step.now) {
+            // The place that the collection gave it was silent for the retention before it asked again.
+            self.excuse("arrivals who asked too late for the place of their collection");
             return Ok(());
         }
         let mine = Collected { collection, life, came: (since, visitor), place };
@@ -255,7 +262,8 @@ impl Judge {
             let place = self.places.get(&one.place);
             place.is_some_and(|place| place.owners.iter().any(|owner| facts.knows.has(owner.given)))
         };
-        let wronged = waiting.iter().find(known);
+        // Who polls is heard by the primary; behind a partition calls lead to no ticket.
+        let wronged = waiting.iter().find(known).filter(|_| step.confirmed);
         require(wronged.is_none(), Invariant::N3, || {
             format!(
                 "called up to {to}, past {wronged:?} who polls; the life began {:?} ago",
@@ -263,7 +271,11 @@ impl Judge {
             )
         })?;
         if !waiting.is_empty() {
-            self.excuse("called past somebody whom nobody remembered");
+            self.excuse(if step.confirmed {
+                "called past somebody whom nobody remembered"
+            } else {
+                "called past somebody who polls at the other side of a partition"
+            });
         }
         Ok(())
     }
@@ -294,6 +306,7 @@ impl Judge {
         facts.line.retain(|place, _| left.iter().all(|(gone, _)| gone != place));
         if swept.settled > 0 {
             facts.recast = step.now;
+            facts.settled.insert(facts.collection, (mirror.summary.mark.last, step.now));
             facts.collection += u32::from(mirror.summary.collect_until == Timestamp::ZERO);
         }
         self.line_is_there(step.node, &mirror)
@@ -331,26 +344,5 @@ impl Judge {
                 lost.and_then(|place| mirror.line.state(*place))
             )
         })
-    }
-
-    /// N4: what a gateway shows somebody now, given what was shown before. Answers what the visitor sees.
-    pub(in crate::survival) fn shown(
-        &self,
-        place: Place,
-        now: Shown,
-        before: Option<Shown>,
-    ) -> Result<Shown, Violation> {
-        let Some(before) = before.filter(|before| before.position < now.position) else { return Ok(now) };
-        let facts = &self.nodes[now.node];
-        if now.looked <= before.looked || now.node != before.node || facts.recast >= before.looked {
-            return Ok(now);
-        }
-        let returned = facts.returns.iter().rev().take_while(|(at, _)| *at >= before.looked);
-        let returned = returned.filter(|(_, who)| *who < place).count() as u32;
-        let grew = now.position - before.position;
-        require(returned >= grew, Invariant::N4, || {
-            format!("the position of {place} grew by {grew} to {}, and {returned} came back ahead of it", now.position)
-        })?;
-        Ok(now)
     }
 }

@@ -157,7 +157,9 @@ impl World {
     pub(super) fn send_marks(&mut self, number: usize) {
         let now = self.clock.now();
         let gateway = &self.gateways[number];
-        if let Some(heard) = gateway.marks.due(gateway.id, gateway.time(now), TERMS.retention) {
+        // Who does not know shared time yet cannot say which period is over.
+        let Some(time) = gateway.memory.caller(now).own_time() else { return };
+        if let Some(heard) = gateway.marks.due(gateway.id, time, TERMS.retention) {
             self.send(number, Request::Hear(heard));
         }
     }
