@@ -19,12 +19,15 @@ pub struct HighWater {
     pub frontier: Place,
     /// Places claimed so far, in all lives.
     pub claims: u64,
+    /// Steps so far, looks and marks of who was heard included: a store that fell back to an older copy of itself betrays
+    /// itself by them, also when nothing else that is told here was lost.
+    pub steps: u64,
 }
 
 impl HighWater {
     /// Nothing seen yet.
     pub const NOTHING: Self =
-        Self { life: Life::NONE, version: 0, last: Place::NOTHING, frontier: Place::NOTHING, claims: 0 };
+        Self { life: Life::NONE, version: 0, last: Place::NOTHING, frontier: Place::NOTHING, claims: 0, steps: 0 };
 
     /// The epoch of its life.
     pub const fn epoch(&self) -> Epoch {
@@ -45,6 +48,7 @@ impl HighWater {
             self.last = self.last.max(seen.last);
             self.frontier = self.frontier.max(seen.frontier);
             self.claims = self.claims.max(seen.claims);
+            self.steps = self.steps.max(seen.steps);
         }
     }
 
@@ -55,7 +59,8 @@ impl HighWater {
                 && (self.version < seen.version
                     || self.last < seen.last
                     || self.frontier < seen.frontier
-                    || self.claims < seen.claims))
+                    || self.claims < seen.claims
+                    || self.steps < seen.steps))
     }
 }
 
@@ -69,12 +74,13 @@ mod tests {
     fn any_fallen_part_is_a_loss() {
         let place = |sequence| Place { epoch: Epoch::new(7).unwrap(), sequence: Sequence::new(sequence).unwrap() };
         let life = Life::at(place(0)).unwrap();
-        let seen = HighWater { life, version: 10, last: place(5), frontier: place(3), claims: 2 };
+        let seen = HighWater { life, version: 10, last: place(5), frontier: place(3), claims: 2, steps: 40 };
         assert!(!seen.is_behind(&seen));
         assert!(HighWater { version: 9, ..seen }.is_behind(&seen));
         assert!(HighWater { last: place(4), ..seen }.is_behind(&seen));
         assert!(HighWater { frontier: place(2), ..seen }.is_behind(&seen));
         assert!(HighWater { claims: 1, ..seen }.is_behind(&seen));
+        assert!(HighWater { steps: 39, ..seen }.is_behind(&seen));
         let later = HighWater { life: Life::after_lag(seen.last, 0).unwrap(), ..HighWater::default() };
         assert!(!later.is_behind(&seen));
         let mut raised = seen;

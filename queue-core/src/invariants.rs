@@ -126,7 +126,7 @@ pub fn sweep(before: Option<&Summary>, mirror: &Mirror) -> Vec<Violation> {
         found.nothing_moved_back(before, &mirror.summary);
         let (then, now) = (before.mark.life, mirror.summary.mark.life);
         if then == now && before.limits_version == mirror.summary.limits_version {
-            found.limits_were_kept(before, &mirror.summary);
+            found.limits_were_kept(before, mirror);
         }
     }
     found.0
@@ -165,10 +165,12 @@ impl Findings {
     }
 
     /// N6 and N7 between two looks under the same limits.
-    fn limits_were_kept(&mut self, before: &Summary, now: &Summary) {
+    fn limits_were_kept(&mut self, before: &Summary, mirror: &Mirror) {
+        let now = &mirror.summary;
         let limits = &now.limits;
-        // Sessions that were lost and found again are no admissions.
-        let grew_above = now.sessions > limits.total_active_users
+        // Sessions that were lost and found again are no admissions; what a gateway told may have brought some.
+        let grew_above = !mirror.is_anew()
+            && now.sessions > limits.total_active_users
             && now.sessions > before.sessions + before.unknown
             && now.mark.claims > before.mark.claims;
         self.require(!grew_above, Invariant::N6, || {
@@ -200,7 +202,7 @@ mod tests {
     fn summary() -> Summary {
         let life = Life::at(place(3, 0)).unwrap();
         Summary {
-            mark: HighWater { life, version: 20, last: place(3, 9), frontier: place(3, 4), claims: 2 },
+            mark: HighWater { life, version: 20, last: place(3, 9), frontier: place(3, 4), claims: 2, steps: 0 },
             time: Timestamp::from_secs(100),
             line_length: 9,
             sessions: 2,
@@ -233,7 +235,10 @@ mod tests {
         line.give(summary.mark.last);
         line.call(summary.mark.frontier);
         let snapshot = Snapshot { line, ended: Default::default() };
-        Mirror::new(Follow { summary, news: News::Whole(Box::new(snapshot)) }).unwrap()
+        let whole = Follow { summary: summary.clone(), news: News::Whole(Box::new(snapshot)) };
+        let mut mirror = Mirror::new(whole).unwrap();
+        mirror.take(Follow { summary, news: News::Changes(Vec::new()) }).unwrap();
+        mirror
     }
 
     fn found(change: impl FnOnce(&mut Summary)) -> Vec<Invariant> {

@@ -181,7 +181,7 @@ mod tests {
 
     fn mark(version: u64, last: Place) -> HighWater {
         let life = Life::at(place(last.epoch.get(), 0)).unwrap();
-        HighWater { life, version, last, frontier: Place::NOTHING, claims: 9 }
+        HighWater { life, version, last, frontier: Place::NOTHING, claims: 9, steps: 0 }
     }
 
     fn house() -> House {

@@ -125,6 +125,7 @@ pub struct Mirror {
     /// Sessions that ended before their time; shared with snapshots.
     pub ended: Arc<HashMap<VisitorId, Timestamp>>,
     version: Version,
+    anew: bool,
 }
 
 /// Entries were missing: the next look must be a whole one.
@@ -137,12 +138,23 @@ impl Mirror {
     pub fn new(follow: Follow) -> Option<Self> {
         let News::Whole(snapshot) = follow.news else { return None };
         let version = follow.summary.mark.version;
-        Some(Self { line: snapshot.line, ended: Arc::new(snapshot.ended), version, summary: follow.summary })
+        Some(Self {
+            line: snapshot.line,
+            ended: Arc::new(snapshot.ended),
+            version,
+            anew: true,
+            summary: follow.summary,
+        })
     }
 
     /// The version this memory has.
     pub const fn version(&self) -> Version {
         self.version
+    }
+
+    /// Whether the last look brought everything anew: more happened than is told one by one.
+    pub const fn is_anew(&self) -> bool {
+        self.anew
     }
 
     /// Takes up what changed; answers how many places left the line by it.
@@ -152,6 +164,7 @@ impl Mirror {
     pub fn take(&mut self, follow: Follow) -> Result<u32, Gap> {
         let left_before = self.line.left();
         let same_life = follow.summary.mark.life == self.line.life();
+        let anew = matches!(follow.news, News::Whole(_));
         match follow.news {
             News::Whole(snapshot) => {
                 self.line = snapshot.line;
@@ -170,6 +183,7 @@ impl Mirror {
             }
         }
         self.version = follow.summary.mark.version;
+        self.anew = anew;
         self.summary = follow.summary;
         let now = self.summary.time;
         if self.ended.values().any(|until| *until + super::LEEWAY <= now) {

@@ -69,6 +69,7 @@ on_every_store! {
     turns: [
         a_silent_called_place_leaves_and_comes_back,
         a_heard_place_is_not_swept,
+        an_absence_is_no_silence,
         a_called_place_reserves_while_heard,
         an_unclaimed_slot_is_missed_after_the_window,
         the_window_rests_while_no_slot_is_offered,

@@ -49,6 +49,8 @@ pub(super) struct Room {
     pub(super) line: Line,
     version: Version,
     pub(super) claims: u64,
+    /// Steps so far.
+    steps: u64,
     pub(super) waiting: BTreeMap<Place, VisitorId>,
     pub(super) places: HashMap<VisitorId, Place>,
     pub(super) stays: HashMap<VisitorId, Stay>,
@@ -92,6 +94,7 @@ impl Room {
             line: Line::new(opening.life),
             version: 0,
             claims: 0,
+            steps: 0,
             waiting: BTreeMap::new(),
             places: HashMap::new(),
             stays: HashMap::new(),
@@ -148,6 +151,7 @@ impl Room {
         if caller.is_late(host_time) {
             return Err(StoreError::Late(Moment { time: self.time.now, host: host_time }));
         }
+        self.steps += 1;
         Ok(self.time.now)
     }
 
@@ -175,6 +179,7 @@ impl Room {
             last: self.line.last(),
             frontier: self.line.frontier(),
             claims: self.claims,
+            steps: self.steps,
         }
     }
 
@@ -220,10 +225,11 @@ impl Room {
     }
 
     pub(super) fn sweep(&mut self, terms: &Terms, now: Timestamp) -> Swept {
+        let watched = self.silence.watched_since(now);
         let mut silent: Vec<Place> = self
             .turns
             .iter()
-            .filter(|(_, turn)| turn.reserved_until + terms.retention <= now)
+            .filter(|(_, turn)| turn.reserved_until.max(watched) + terms.retention <= now)
             .map(|(place, _)| *place)
             .take(MAX_BATCH)
             .collect();

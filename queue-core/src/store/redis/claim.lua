@@ -1,7 +1,7 @@
 -- Swaps called places for sessions, in the order asked.
--- ARGV[10..13] session, longest session, heard-for and claim window in ms; then triples: visitor, place, take (1 or 0).
-local span, longest = tonumber(ARGV[10]), tonumber(ARGV[11])
-local heard_for, window = tonumber(ARGV[12]), tonumber(ARGV[13])
+-- ARGV[11..14] session, longest session, heard-for and claim window in ms; then triples: visitor, place, take (1 or 0).
+local span, longest = tonumber(ARGV[11]), tonumber(ARGV[12])
+local heard_for, window = tonumber(ARGV[13]), tonumber(ARGV[14])
 
 -- A called place was heard: its slot stays reserved, and the claim window runs while a slot is offered.
 local function hear(score, offered)
@@ -68,7 +68,7 @@ local function claim(visitor, score, take)
 end
 
 local answers = {}
-for i = 14, #ARGV, 3 do
+for i = 15, #ARGV, 3 do
   answers[#answers + 1] = claim(ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2] == '1')
 end
 return finish(answers)

@@ -1,7 +1,7 @@
 -- Shared time, as in `caller.rs`: what nobody can vouch for is spare, until a caller saw it pass.
 local function pass_time()
   local host = host_time()
-  local latest, expires = tonumber(ARGV[6]), tonumber(ARGV[7])
+  local latest, expires = tonumber(ARGV[7]), tonumber(ARGV[8])
   local believed = room.now + math.max(0, host - room.host)
   local now = believed
   if latest > 0 then

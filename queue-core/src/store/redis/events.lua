@@ -19,13 +19,14 @@ local function note_latest(letter, value)
 end
 
 local function finish(answer)
+  room.steps = room.steps + 1
   if #events > 0 then
     room.version = room.version + 1
     redis.call('XADD', key('log'), 'MAXLEN', '~', LOG_LENGTH, show(room.version) .. '-0', unpack(events))
   end
   redis.call('HSET', key('state'), 'version', show(room.version), 'last', show(room.last),
-    'frontier', show(room.frontier), 'claims', show(room.claims), 'now', show(room.now), 'spare', show(room.spare),
-    'host', show(room.host), 'tokens', show(room.tokens), 'tokens_at', show(room.tokens_at))
+    'frontier', show(room.frontier), 'claims', show(room.claims), 'steps', show(room.steps), 'now', show(room.now),
+    'spare', show(room.spare), 'host', show(room.host), 'tokens', show(room.tokens), 'tokens_at', show(room.tokens_at))
   return { 'ok', mark(), answer }
 end
 

@@ -1,6 +1,6 @@
 -- Tells what changed after a version, or everything when entries are missing.
--- ARGV[10] the version (-1: everything), [11] the most versions to tell.
-local after, bound = tonumber(ARGV[10]), tonumber(ARGV[11])
+-- ARGV[11] the version (-1: everything), [12] the most versions to tell.
+local after, bound = tonumber(ARGV[11]), tonumber(ARGV[12])
 local missing = room.version - after
 if after >= 0 and missing >= 0 and missing <= bound then
   local entries = missing > 0 and redis.call('XRANGE', key('log'), '(' .. show(after) .. '-0', '+') or {}

@@ -1,9 +1,9 @@
 -- Gives each visitor the next place, or lets it straight in when nobody waits and the cohort has room. While arrivals are
 -- collected nobody gets one.
--- ARGV[10], [11] session and longest session in ms; then pairs: visitor, when it came while the store was away in ms ('': now).
-local span, longest = tonumber(ARGV[10]), tonumber(ARGV[11])
+-- ARGV[11], [12] session and longest session in ms; then pairs: visitor, when it came while the store was away in ms ('': now).
+local span, longest = tonumber(ARGV[11]), tonumber(ARGV[12])
 local visitors, since = {}, {}
-for i = 12, #ARGV, 2 do
+for i = 13, #ARGV, 2 do
   visitors[#visitors + 1] = ARGV[i]
   since[#since + 1] = ARGV[i + 1]
 end

@@ -1,19 +1,19 @@
 -- What a gateway remembers: begins a new life where data was lost or lags, else adds what is missing. As in `room/merge.rs`.
--- ARGV from 10: the limits (limits.lua); [19] their version and [20] the pause; [21] begin, resume or add, [22] the life,
--- [23] the first version remembered; [24] memory or token; [25] how long calls are held, in ms; [26] most claims seen, [27] the
--- most that may be inside (-1: nobody knows), [28] the latest end of a session; [29] shared time by the gateway (0: unknown), [30] the frontier,
--- [31] how long arrivals are collected, in ms.
+-- ARGV from 11: the limits (limits.lua); [20] their version and [21] the pause; [22] begin, resume or add, [23] the life,
+-- [24] the first version remembered; [25] memory or token; [26] how long calls are held, in ms; [27] most claims seen, [28] the
+-- most that may be inside (-1: nobody knows), [29] the latest end of a session; [30] shared time by the gateway (0: unknown),
+-- [31] the frontier, [32] how long arrivals are collected, in ms.
 -- Then lists, each after its length: lives (life, last, chunks with number and bits), places spent, joins (visitor, place),
 -- sessions (visitor, place, start, end), unconfirmed ones, ended sessions (visitor, until).
-local at = 31
+local at = 32
 local function next_argument()
   at = at + 1
   return ARGV[at]
 end
 local function next_number() return tonumber(next_argument()) end
 
-local ask, life = ARGV[21], tonumber(ARGV[22])
-local hold, memory = tonumber(ARGV[25]), ARGV[24] == 'memory'
+local ask, life = ARGV[22], tonumber(ARGV[23])
+local hold, memory = tonumber(ARGV[26]), ARGV[25] == 'memory'
 
 local past = {}
 for i = 1, next_number() do
@@ -53,15 +53,15 @@ local function live_on()
   room.tokens, room.tokens_at = 0, room.now
   room.hold_until = math.max(room.hold_until, room.now + hold)
   room.held = 1
-  local collect = tonumber(ARGV[31])
+  local collect = tonumber(ARGV[32])
   if collect > 0 then room.collect_until = math.max(room.collect_until, room.now + collect) end
   room.unknown_carried = unknown()
   room.unknown_most, room.unknown_all = -1, 0
-  room.claims = math.max(room.claims, tonumber(ARGV[26]))
+  room.claims = math.max(room.claims, tonumber(ARGV[27]))
   room.unknown_known = redis.call('ZCOUNT', key('active'), '(' .. show(room.now - LEEWAY), '+inf')
-  room.server = ARGV[9]
+  room.server = ARGV[10]
   redis.call('UNLINK', key('log'), key('periods'))
-  redis.call('HDEL', key('state'), 'searched')
+  redis.call('HDEL', key('state'), 'searched', 'swept')
 end
 
 local merged = 'added'
@@ -69,13 +69,13 @@ if not room then
   if ask ~= 'begin' then return { 'absent' } end
   merged = 'began'
   local host = host_time()
-  local now = tonumber(ARGV[29]) > 0 and tonumber(ARGV[29]) or host
-  room = { life = life, version = 0, last = life, frontier = 0, claims = 0, now = now, spare = 0, host = host, tokens = 0,
-    tokens_at = now, total = tonumber(ARGV[10]), rate = tonumber(ARGV[11]), burst = tonumber(ARGV[12]),
-    max_line = tonumber(ARGV[13]), queue_all = tonumber(ARGV[14]), opens = tonumber(ARGV[15]), closes = tonumber(ARGV[16]),
-    limits_version = math.max(1, tonumber(ARGV[19])), operator = ARGV[17] == 'operator' and 1 or 0,
-    source_at = tonumber(ARGV[18]), paused = tonumber(ARGV[20]), began = now, hold_until = 0, held = 0, collect_until = 0,
-    unknown_most = -1, unknown_carried = 0, unknown_all = 0, unknown_until = 0, unknown_known = 0, past = '', server = ARGV[9] }
+  local now = tonumber(ARGV[30]) > 0 and tonumber(ARGV[30]) or host
+  room = { life = life, version = 0, last = life, frontier = 0, claims = 0, steps = 0, now = now, spare = 0, host = host,
+    tokens = 0, tokens_at = now, total = tonumber(ARGV[11]), rate = tonumber(ARGV[12]), burst = tonumber(ARGV[13]),
+    max_line = tonumber(ARGV[14]), queue_all = tonumber(ARGV[15]), opens = tonumber(ARGV[16]), closes = tonumber(ARGV[17]),
+    limits_version = math.max(1, tonumber(ARGV[20])), operator = ARGV[18] == 'operator' and 1 or 0,
+    source_at = tonumber(ARGV[19]), paused = tonumber(ARGV[21]), began = now, hold_until = 0, held = 0, collect_until = 0,
+    unknown_most = -1, unknown_carried = 0, unknown_all = 0, unknown_until = 0, unknown_known = 0, past = '', server = ARGV[10] }
   live_on()
   lives = stretches()
 else
@@ -86,7 +86,7 @@ else
     merged = 'began'
   elseif ask == 'resume' and (behind or moved) and follows then
     local seen = tonumber(ARGV[1])
-    if seen > room.life or seen == room.life and room.version < tonumber(ARGV[23]) then return { 'behind', mark() } end
+    if seen > room.life or seen == room.life and room.version < tonumber(ARGV[24]) then return { 'behind', mark() } end
     merged = 'resumed'
   elseif behind then
     return { 'behind', mark() }
@@ -98,7 +98,7 @@ else
   lives = stretches()
   if merged ~= 'added' then
     -- The clock of the server that took over may have been set back since the copy was made.
-    room.now = math.max(room.now, tonumber(ARGV[29]))
+    room.now = math.max(room.now, tonumber(ARGV[30]))
     if merged == 'began' then
       redis.call('UNLINK', LINE, CALLED, WINDOW)
       for _, stretch in ipairs(lives) do lose(stretch.start, stretch.last) end
@@ -107,6 +107,16 @@ else
     room.life, room.last = life, life
     keep_lives()
     live_on()
+  elseif memory then
+    -- Shared time never goes back, whichever store showed it. Nothing that the leap left out counts.
+    local leap = tonumber(ARGV[30]) - room.now
+    if leap > 0 then
+      refill()
+      if room.hold_until > room.now then room.hold_until = room.hold_until + leap end
+      if room.collect_until > room.now then room.collect_until = room.collect_until + leap end
+      room.now = room.now + leap
+      room.tokens_at = room.now
+    end
   end
 end
 
@@ -174,17 +184,17 @@ local function spend(start, number, bits)
   redis.call('UNLINK', told)
 end
 
-local control = tonumber(ARGV[19])
+local control = tonumber(ARGV[20])
 if control > room.limits_version then
   refill()
   for i, name in ipairs({ 'total', 'rate', 'burst', 'max_line', 'queue_all', 'opens', 'closes' }) do
-    room[name] = tonumber(ARGV[9 + i])
+    room[name] = tonumber(ARGV[10 + i])
   end
   refill()
   room.limits_version = control
-  room.operator = ARGV[17] == 'operator' and 1 or 0
-  room.source_at = ARGV[17] == 'config' and tonumber(ARGV[18]) or room.now
-  room.paused = tonumber(ARGV[20])
+  room.operator = ARGV[18] == 'operator' and 1 or 0
+  room.source_at = ARGV[18] == 'config' and tonumber(ARGV[19]) or room.now
+  room.paused = tonumber(ARGV[21])
 end
 
 local held, young = room.held == 1, room.now < room.began + hold
@@ -196,11 +206,11 @@ if news and not held and (memory or young) then
   room.held = 1
 end
 if memory or news and not held and young then
-  local most = tonumber(ARGV[27])
+  local most = tonumber(ARGV[28])
   if most >= 0 then room.unknown_most = math.max(room.unknown_most, most) else room.unknown_all = 1 end
-  room.unknown_until = math.max(room.unknown_until, tonumber(ARGV[28]))
+  room.unknown_until = math.max(room.unknown_until, tonumber(ARGV[29]))
 end
-room.frontier = math.max(room.frontier, math.min(tonumber(ARGV[30]), room.last))
+room.frontier = math.max(room.frontier, math.min(tonumber(ARGV[31]), room.last))
 redis.call('HSET', key('state'), 'life', show(room.life), 'epoch', show(math.floor(room.life / SEQUENCES)),
   'total', room.total, 'rate', room.rate, 'burst', room.burst, 'max_line', room.max_line, 'queue_all', room.queue_all,
   'opens', show(room.opens), 'closes', show(room.closes), 'limits_version', show(room.limits_version),

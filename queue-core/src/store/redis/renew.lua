@@ -1,8 +1,8 @@
 -- Prolongs sessions, never beyond the longest and never backwards.
--- ARGV[10] longest session in ms; then fours: visitor, start and end in ms as the ticket says, span in ms.
-local longest = tonumber(ARGV[10])
+-- ARGV[11] longest session in ms; then fours: visitor, start and end in ms as the ticket says, span in ms.
+local longest = tonumber(ARGV[11])
 local answers = {}
-for i = 11, #ARGV, 4 do
+for i = 12, #ARGV, 4 do
   local visitor = ARGV[i]
   find_session(visitor, tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), 0)
   local session = live(visitor)

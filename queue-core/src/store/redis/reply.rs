@@ -37,13 +37,14 @@ pub(super) fn stamped<T>(value: &Value, read: fn(&Value) -> Option<T>) -> Result
 }
 
 fn mark(value: &Value) -> Option<(HighWater, Moment)> {
-    let [life, version, last, frontier, claims, moment @ ..] = list(value)? else { return None };
+    let [life, version, last, frontier, claims, steps, moment @ ..] = list(value)? else { return None };
     let mark = HighWater {
         life: self::life(life)?,
         version: integer(version)?,
         last: place_mark(last)?,
         frontier: place_mark(frontier)?,
         claims: integer(claims)?,
+        steps: integer(steps)?,
     };
     Some((mark, self::moment(moment)?))
 }

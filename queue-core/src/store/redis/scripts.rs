@@ -74,7 +74,7 @@ impl Scripts {
 }
 
 /// Which argument says which server this is, from 0.
-const SERVER: usize = 8;
+const SERVER: usize = 9;
 
 /// A step's arguments: what the caller has seen, then the step's own.
 pub(super) struct Arguments(Vec<Vec<u8>>);
@@ -85,6 +85,7 @@ impl Arguments {
         let mut list = Self(Vec::with_capacity(16));
         let seen = caller.seen;
         list.mark(seen.life.mark()).number(seen.version).mark(seen.last).mark(seen.frontier).number(seen.claims);
+        list.number(seen.steps);
         list.instant(caller.latest.unwrap_or_default()).instant(caller.expires.unwrap_or_default());
         match clock {
             Some(clock) => list.instant(clock.now()),

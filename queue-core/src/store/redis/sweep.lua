@@ -1,8 +1,15 @@
 -- Removes what time has ended, a bounded number a call: places silent for the retention, expired sessions, ended sessions whose
 -- tickets have expired; and gives places to those who were collected.
--- ARGV[10] retention in ms, [11] the bound, [12] the periods of silence.
-local retention, bound, silence = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local called = redis.call('ZRANGEBYSCORE', CALLED, '-inf', show(room.now - retention), 'LIMIT', 0, bound)
+-- ARGV[11] retention in ms, [12] the bound, [13] the periods of silence, [14] the longest gap between two sweeps in ms.
+local retention, bound, silence, gap = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
+-- When the last sweep was, and since when none was missed: nobody is silent while nobody could be heard.
+local last, watched = string.match(redis.call('HGET', key('state'), 'swept') or '', '^(%d+):(%d+)$')
+if not last or room.now > tonumber(last) + gap then watched = room.now end
+redis.call('HSET', key('state'), 'swept', show(room.now) .. ':' .. show(tonumber(watched)))
+local called = {}
+if tonumber(watched) + retention <= room.now then
+  called = redis.call('ZRANGEBYSCORE', CALLED, '-inf', show(room.now - retention), 'LIMIT', 0, bound)
+end
 local silent = silent_places(retention, silence, bound)
 for _, member in ipairs(called) do leave_line(tonumber(member), 'gone') end
 for _, score in ipairs(silent) do leave_line(score, 'gone') end

@@ -143,8 +143,7 @@ pub(super) async fn whoever_leaves_is_gone_for_good(mut w: World) {
 /// N2: whoever lost their token, joined anew and then finds it again has the old place, and only that.
 pub(super) async fn a_returning_place_replaces_a_second_one(mut w: World) {
     let old = called(&mut w, 1).await[0];
-    w.pass(w.terms.heard_for + w.terms.retention);
-    assert_eq!(w.sweep().await.silent, 1);
+    assert_eq!(w.silence(w.terms.heard_for + w.terms.retention).await, 1);
     w.pause(true).await;
     let new = w.place(visitor(1)).await;
     assert_ne!(new, old);

@@ -17,8 +17,7 @@ const MS: Duration = Duration::from_millis(1);
 /// N1: a called place that is silent for the retention leaves the line, and its token brings it back to the same place.
 pub(super) async fn a_silent_called_place_leaves_and_comes_back(mut w: World) {
     let places = called(&mut w, 2).await;
-    w.pass(w.terms.heard_for + w.terms.retention - MS);
-    assert_eq!(w.sweep().await, Swept { silent: 0, expired: 0, settled: 0 });
+    assert_eq!(w.silence(w.terms.heard_for + w.terms.retention - MS).await, 0);
     w.look(visitor(2), places[1]).await;
     w.pass(MS);
     assert_eq!(w.sweep().await, Swept { silent: 1, expired: 0, settled: 0 });
@@ -31,6 +30,18 @@ pub(super) async fn a_silent_called_place_leaves_and_comes_back(mut w: World) {
     assert_eq!(mirror.line.standing(places[0]), Standing::Called { ahead: 0 });
     assert_eq!(mirror.line.standing(places[1]), Standing::Called { ahead: 1 });
     assert!(matches!(w.claim(visitor(1), places[0]).await, Claimed::Admitted(_)));
+}
+
+/// N1: nobody is silent while the store is away or its time leaps: silence counts from the first sweep after.
+pub(super) async fn an_absence_is_no_silence(mut w: World) {
+    let places = called(&mut w, 2).await;
+    assert_eq!(w.silence(Duration::from_secs(2)).await, 0);
+    w.pass(w.terms.heard_for + w.terms.retention * 2);
+    assert_eq!(w.sweep().await.silent, 0, "nobody could be heard");
+    assert_eq!(w.silence(w.terms.retention - MS).await, 0);
+    w.look(visitor(2), places[1]).await;
+    w.pass(MS);
+    assert_eq!(w.sweep().await.silent, 1);
 }
 
 /// Whoever polls stays, however long it takes.
@@ -155,7 +166,8 @@ pub(super) async fn many_silent_places_leave_in_bounded_sweeps(mut w: World) {
     for to in [500, 1_000, 1_200] {
         assert_eq!(w.call_up_to(to).await, Called::Moved);
     }
-    w.pass(w.terms.heard_for + w.terms.retention);
+    assert_eq!(w.silence(w.terms.heard_for + w.terms.retention - MS).await, 0);
+    w.pass(MS);
     for expected in [500, 500, 200, 0] {
         assert_eq!(w.sweep().await.silent, expected);
     }

@@ -133,6 +133,8 @@ pub(super) struct Trace {
     under_way: Vec<(usize, Caller, Op)>,
     pub(super) room: Option<Room>,
     opened: bool,
+    /// So many sweeps come in a row, as regularly as gateways make them: without a gap silence counts.
+    sweeps: u32,
     tally: Tally,
 }
 
@@ -146,6 +148,7 @@ impl Trace {
             under_way: Vec::new(),
             room: None,
             opened: false,
+            sweeps: 0,
             tally: Tally::default(),
         }
     }
@@ -175,6 +178,10 @@ impl Trace {
     }
 
     fn let_time_pass(&mut self) {
+        if self.sweeps > 0 {
+            let span = self.dice.span_ms(700..2_200);
+            return self.clock.pass(span);
+        }
         let span = match self.dice.below(20) {
             0..10 => self.dice.span_ms(0..40),
             10..16 => self.dice.span_ms(40..400),
@@ -193,6 +200,13 @@ impl Trace {
         if !self.opened {
             self.opened = self.dice.chance(1, 2);
             return if self.opened { Op::Open(self.opening()) } else { Op::Sweep };
+        }
+        if self.sweeps > 0 {
+            self.sweeps -= 1;
+            return Op::Sweep;
+        }
+        if self.dice.chance(1, 150) {
+            self.sweeps = self.dice.within(10..40) as u32;
         }
         match self.dice.below(100) {
             0..22 => Op::Join(self.some(10, Self::arrival)),

@@ -17,7 +17,7 @@ pub(crate) fn seeds(default: u64) -> Range<u64> {
     };
     match number(SEED) {
         Some(seed) => seed..seed + 1,
-        None => 0..number(SWEEP).unwrap_or(default),
+        None => number("FROM").unwrap_or(0)..number(SWEEP).unwrap_or(default),
     }
 }
 

@@ -240,6 +240,19 @@ impl World {
         self.call(|store, room, caller, _| store.hear(room, caller, heard)).await.unwrap();
     }
 
+    /// Time passes in silence, and sweeps come every second as gateways make them; answers how many left the line.
+    pub(crate) async fn silence(&mut self, span: Duration) -> u32 {
+        let mut silent = self.sweep().await.silent;
+        let mut rest = span;
+        while rest > Duration::ZERO {
+            let step = rest.min(Duration::from_secs(1));
+            self.pass(step);
+            rest -= step;
+            silent += self.sweep().await.silent;
+        }
+        silent
+    }
+
     pub(crate) async fn sweep(&mut self) -> Swept {
         self.call(|store, room, caller, terms| store.sweep(room, caller, terms)).await.unwrap()
     }

@@ -86,11 +86,13 @@ struct SessionFacts {
     confirmed: bool,
 }
 
-/// What an operator said.
+/// What was in force after an operator spoke. Of two words the later version holds, wherever they were spoken.
 #[derive(Clone, Debug)]
-enum Word {
-    Limits(Limits),
-    Paused(bool),
+struct Word {
+    fact: Fact,
+    version: u64,
+    limits: Limits,
+    paused: bool,
 }
 
 /// A visitor who waits and keeps polling.
@@ -125,7 +127,7 @@ pub(super) struct Judge {
     pub(super) nodes: Vec<NodeFacts>,
     places: BTreeMap<Place, PlaceFacts>,
     sessions: Vec<SessionFacts>,
-    words: Vec<(Fact, Word)>,
+    words: Vec<Word>,
     config: Limits,
     /// The last place that anybody had been told of when each visitor first asked.
     fences: HashMap<VisitorId, Place>,

@@ -45,6 +45,9 @@ const CALM: Duration = Duration::from_secs(400);
 /// How long an empty house is watched for ghosts in the line.
 const AFTERMATH: Duration = Duration::from_secs(60);
 
+/// Prints every step of a seed that is replayed.
+pub(super) const TALK: &str = "USHER_TALK";
+
 /// What happens next.
 enum Happening {
     Tick(usize),
@@ -96,6 +99,7 @@ pub(super) struct World {
     empty_since: Option<Timestamp>,
     judge: Judge,
     counts: Counts,
+    talks: bool,
 }
 
 impl World {
@@ -137,6 +141,7 @@ impl World {
             empty_since: None,
             judge,
             counts: Counts::new(),
+            talks: std::env::var_os(TALK).is_some(),
         };
         world.begin();
         world
@@ -166,7 +171,15 @@ impl World {
     }
 
     fn count(&mut self, what: &'static str) {
+        self.say(|| what.to_owned());
         *self.counts.entry(what).or_default() += 1;
+    }
+
+    /// Prints what happens, when one seed is replayed and somebody asked.
+    fn say(&self, what: impl FnOnce() -> String) {
+        if self.talks {
+            println!("{:>9.3} {}", self.clock.now().since(TestClock::START).as_secs_f64(), what());
+        }
     }
 
     /// Runs until everybody went home, and on until nobody's ghost is in the line.

@@ -83,6 +83,7 @@ impl Room {
         if testimony.time > Timestamp::ZERO {
             room.time = SharedTime::starting(Timestamp::from_millis(testimony.time.as_millis()));
         }
+        room.steps = 1;
         room.limits_version = testimony.control.version.max(1);
         room.paused = testimony.control.paused;
         room.live_on(testimony, room.time.now);
@@ -120,6 +121,8 @@ impl Room {
             // The clock of the server that took over may have been set back since the copy was made.
             now = now.max(Timestamp::from_millis(testimony.time.as_millis()));
             self.time.now = now;
+        } else if testimony.proof == Proof::Memory {
+            now = self.catch_up(Timestamp::from_millis(testimony.time.as_millis()));
         }
         match testimony.ask {
             Ask::Begin(life) if merged == Merged::Began => {
@@ -135,6 +138,23 @@ impl Room {
         }
         self.remember(testimony, now);
         Ok((merged, now))
+    }
+
+    /// Somebody remembers a later time: shared time never goes back, whichever store showed it. Nothing that the leap left out
+    /// counts: no token came, nobody could be heard, and what is held is held as long.
+    fn catch_up(&mut self, time: Timestamp) -> Timestamp {
+        let now = self.time.now;
+        let leap = time.since(now);
+        if leap > Duration::ZERO {
+            self.bucket = Bucket::from_parts(self.bucket.refilled(self.limits.rate(), now).parts(), time);
+            for until in [&mut self.hold_until, &mut self.collect_until] {
+                if *until > now {
+                    *until = *until + leap;
+                }
+            }
+            self.time.now = time;
+        }
+        self.time.now
     }
 
     fn begin_life(&mut self, life: Life, lost: bool, testimony: &Testimony, now: Timestamp, server: u64) {

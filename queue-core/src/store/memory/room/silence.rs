@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::store::{GatewayId, Heard, HeardChunk, MAX_BATCH, PERIODS_OF_SILENCE, Period};
+use crate::store::{GatewayId, Heard, HeardChunk, MAX_BATCH, PERIODS_OF_SILENCE, Period, SWEEP_GAP};
 use crate::{Epoch, Place, Timestamp, VisitorId};
 
 /// The marks of the last periods.
@@ -14,6 +14,8 @@ pub(super) struct Silence {
     heard: BTreeMap<(Period, Epoch, u32), Vec<u8>>,
     /// Which period each gateway merged last, and when.
     gateways: BTreeMap<GatewayId, (Period, Timestamp)>,
+    /// When the last sweep was, and since when none was missed.
+    swept: Option<(Timestamp, Timestamp)>,
     /// How far the present period's search got.
     searched: (Period, Place),
 }
@@ -23,6 +25,17 @@ impl Silence {
     pub(super) fn restart(&mut self) {
         self.periods.clear();
         self.heard.clear();
+        self.swept = None;
+    }
+
+    /// A sweep at `now`; answers since when sweeps came without a gap.
+    pub(super) fn watched_since(&mut self, now: Timestamp) -> Timestamp {
+        let since = match self.swept {
+            Some((last, since)) if now <= last + SWEEP_GAP => since,
+            _ => now,
+        };
+        self.swept = Some((now, since));
+        since
     }
 
     pub(super) fn hear(&mut self, heard: &Heard, now: Timestamp) {

@@ -1,49 +1,46 @@
 //! The rules in force: what operators said must live on.
 
-use queue_core::Limits;
 use queue_core::invariants::{Invariant, Violation};
 use queue_core::store::{Mirror, Summary};
+use queue_core::{Limits, Timestamp};
 
 use super::{Judge, Word, require};
 use crate::simulation::wire::Request;
 use crate::survival::facts::Knowledge;
 
 impl Judge {
-    /// The limits and the pause, by the last words that somebody must know.
+    /// The limits and the pause, by the last word that somebody must know.
     pub(in crate::survival) fn rules(&self, knows: &Knowledge) -> (Limits, bool) {
-        let mut rules = (self.config.clone(), false);
-        for (_, word) in self.words.iter().filter(|(fact, _)| knows.has(*fact)) {
-            match word {
-                Word::Limits(limits) => rules.0 = limits.clone(),
-                Word::Paused(paused) => rules.1 = *paused,
-            }
-        }
-        rules
+        self.last_word(knows).map_or_else(|| (self.config.clone(), false), |word| (word.limits.clone(), word.paused))
     }
 
-    /// An operator's word was acknowledged by a server, through a gateway.
-    ///
-    /// A word that was lost with a tail, and that a gateway still remembers, yields to one spoken before that gateway told
-    /// the store: both have the same version.
-    pub(in crate::survival) fn decreed(&mut self, node: usize, knows: &mut Knowledge, request: &Request) {
-        let heard = self.words.len();
+    fn last_word(&self, knows: &Knowledge) -> Option<&Word> {
+        self.words.iter().filter(|word| knows.has(word.fact)).max_by_key(|word| word.version)
+    }
+
+    /// An operator's word was acknowledged by a server at shared time `time`, through a gateway.
+    pub(in crate::survival) fn decreed(
+        &mut self,
+        node: usize,
+        knows: &mut Knowledge,
+        request: &Request,
+        time: Timestamp,
+    ) {
         let has = &self.nodes[node].knows;
-        self.words.retain(|(fact, _)| has.has(*fact));
-        if self.words.len() < heard {
-            self.excuse("operators' words that yielded to a later one");
-        }
-        let word = match request {
-            Request::Propose(proposal) => Word::Limits(proposal.limits.clone()),
-            Request::Pause(paused) => Word::Paused(*paused),
+        let (mut limits, mut paused) = self.rules(has);
+        match request {
+            Request::Propose(proposal) => limits = proposal.limits.clone(),
+            Request::Pause(said) => paused = *said,
             _ => return,
-        };
+        }
+        let version = self.last_word(has).map_or(1, |word| word.version);
+        let version = (version + 1).max(time.as_millis());
         let fact = self.numbers.next();
-        self.words.push((fact, word));
+        self.words.push(Word { fact, version, limits: limits.clone(), paused });
         let knows_node = &mut self.nodes[node].knows;
         knows_node.learn(fact);
-        let limits = self.rules(&self.nodes[node].knows).0;
-        self.nodes[node].knows.bucket.cap(&limits);
-        knows.follow(&self.nodes[node].knows);
+        knows_node.bucket.cap(&limits);
+        knows.follow(knows_node);
     }
 
     /// N5, N6: a room goes by the last words it must know.

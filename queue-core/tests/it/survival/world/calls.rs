@@ -12,6 +12,7 @@ use super::super::visitor::{Stage, Visitor};
 use super::{Happening, LONGEST_POLL, TERMS, World};
 use crate::simulation::wire::{Answer, Request, at_once};
 use crate::support::caller::DEADLINE;
+use crate::support::clock::TestClock;
 
 /// A call under way.
 #[derive(Clone)]
@@ -115,6 +116,13 @@ impl World {
     /// Lets a call take effect and checks everything.
     pub(super) fn execute(&mut self, parcel: &Parcel) -> Result<Answer, Violation> {
         let answer = self.stores.nodes[parcel.node].store.execute(&parcel.request, &self.room, parcel.caller, TERMS);
+        self.say(|| {
+            let Parcel { gateway, node, sent, request, caller, .. } = parcel;
+            let sent = sent.since(TestClock::START).as_secs_f64();
+            format!(
+                "gateway {gateway} to server {node}, sent {sent:.3}: {request:?} by {caller:?}\n        = {answer:?}"
+            )
+        });
         self.tell(&answer);
         let Ok(stamped) = &answer else { return Ok(answer) };
         let node = &self.stores.nodes[parcel.node];

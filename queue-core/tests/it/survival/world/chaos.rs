@@ -196,10 +196,10 @@ impl World {
         let Some(gateway) = (0..self.gateways.len()).find(well).filter(|_| serves) else { return Ok(false) };
         for _ in 0..2 {
             match self.at_once(gateway, request.clone())? {
-                Ok(_) => {
+                Ok(stamped) => {
                     self.count("operators' words");
                     let knows = &mut self.gateways[gateway].knows;
-                    self.judge.decreed(primary, knows, request);
+                    self.judge.decreed(primary, knows, request, stamped.time);
                     return Ok(true);
                 }
                 Err(error) if error.is_late() => {}

@@ -96,7 +96,10 @@ impl World {
             let stamped = match answer {
                 Ok(stamped) => stamped,
                 Err(StoreError::Late(_)) => continue,
-                Err(_) => return Ok(false),
+                Err(error) => {
+                    self.say(|| format!("gateway {number} looks at server {node}: {error:?}"));
+                    return Ok(false);
+                }
             };
             gateway.witness.looked(stamped.time, stamped.mark.life, stamped.mark.version);
             match &mut gateway.mirror {
