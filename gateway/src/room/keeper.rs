@@ -152,8 +152,8 @@ impl Keeper {
                 break;
             }
         }
-        if self.line.has_tokens() {
-            self.heal(Trouble::Tokens).await?;
+        if let Some(trouble) = self.line.trouble() {
+            self.heal(trouble).await?;
         }
         self.welcome_back().await?;
         self.bring_marks().await?;
@@ -204,7 +204,7 @@ impl Keeper {
     async fn look(&mut self) -> Result<(), StoreError> {
         let Some(memory) = &mut self.memory else {
             // A gateway that starts also says which limits its config has.
-            if !self.line.has_tokens() {
+            if self.line.trouble().is_none() {
                 self.line.open(&self.opening()).await?;
             }
             return self.look_anew().await;

@@ -161,21 +161,27 @@ impl LineStore {
         self.witness().token(place);
     }
 
-    /// Whether the store has to hear of tokens.
-    pub(super) fn has_tokens(&self) -> bool {
-        self.witness().has_tokens()
+    /// What the store has to hear of although it answers, if anything.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.witness().trouble()
     }
 
     /// Tells the store what is remembered here; `None` when that is nothing.
     pub(super) async fn heal(&self, trouble: Trouble, mirror: Option<&Mirror>) -> Result<Option<Merged>, StoreError> {
-        let testimony = plan(trouble, &self.witness(), mirror, &self.house, self.time());
+        let testimony = {
+            let mut witness = self.witness();
+            let testimony = plan(trouble, &witness, mirror, &self.house, self.time());
+            witness.tells();
+            testimony
+        };
         let Some(testimony) = testimony else { return Ok(None) };
+        let past = testimony.past.clone();
         let mut merged = None;
         for part in testimony.parts() {
             let answer = self.step("merge", |caller| self.store.merge(&self.room, caller, part.clone())).await?;
             merged.get_or_insert(answer.value);
         }
-        self.witness().told();
+        self.witness().told(&past);
         Ok(merged)
     }
 }

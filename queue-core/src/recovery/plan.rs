@@ -21,6 +21,8 @@ pub enum Trouble {
     Unmerged,
     /// Valid tokens speak of places that the store does not know.
     Tokens,
+    /// Answers of an earlier life of the store came after the new one had been told.
+    Late,
 }
 
 impl Trouble {
@@ -63,7 +65,7 @@ pub fn plan(
     let seen = witness.seen();
     let remembers = !seen.is_nothing() || mirror.is_some();
     let moved = matches!(trouble, Trouble::Moved(_));
-    if !remembers && !witness.has_tokens() && !moved {
+    if !remembers && witness.trouble() != Some(Trouble::Tokens) && !moved {
         return None;
     }
     let mut past = past(mirror, seen);
@@ -72,8 +74,10 @@ pub fn plan(
     }
     if trouble != Trouble::Unmerged {
         past.extend(witness.tokens().map(|(life, last)| PastStretch { life, last, spent: Vec::new() }));
-        past.sort_by_key(|past| past.life);
     }
+    // Given by a life of which nothing else may be remembered: the answers came after the last look at it.
+    past.extend(witness.answered_lives().map(|(life, last)| PastStretch { life, last, spent: Vec::new() }));
+    past.sort_by_key(|past| past.life);
     let ask = ask(trouble, witness, seen, &past, (now, house.salt));
     let hold = match ask {
         Ask::Resume { .. } => LAG_HOLD,
@@ -93,6 +97,8 @@ pub fn plan(
     // What a room that is itself a loss's remainder counts says nothing of those who were inside before.
     let by_tokens = trouble == Trouble::Tokens && ask == Ask::Add;
     let inside = match mirror.map(|mirror| &mirror.summary) {
+        // Those who are inside now were counted when the life began.
+        _ if trouble == Trouble::Late => Inside { claims: seen.claims, most: Some(0), until: Timestamp::ZERO },
         Some(summary) if !by_tokens => Inside {
             claims: seen.claims.max(summary.mark.claims),
             most: Some(inside(summary, seen)),
@@ -148,7 +154,7 @@ fn ask(trouble: Trouble, witness: &Witness, seen: HighWater, past: &[PastStretch
             }
         }
         Trouble::Tokens if past.iter().any(|past| past.last > seen.last) && !seen.is_nothing() => begin(None),
-        Trouble::Tokens | Trouble::Unmerged => Ask::Add,
+        Trouble::Tokens | Trouble::Late | Trouble::Unmerged => Ask::Add,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::LONGEST_LAG;
-use crate::store::{Arrival, Claim, Claimed, Departure, Ending, Joined, LEEWAY, Renewed, Session};
+use super::{LONGEST_LAG, Trouble};
+use crate::store::{Arrival, Claim, Claimed, Departure, Ending, Joined, LEEWAY, PastStretch, Renewed, Session};
 use crate::{HighWater, Life, Place, Timestamp, Version, VisitorId};
 
 /// The most tokens of unknown places that are kept until the store has heard of them: one a life is enough, and more lives
@@ -21,6 +21,10 @@ pub struct Witness {
     ended: VecDeque<(Timestamp, VisitorId, Timestamp)>,
     /// The highest place of each life that a token spoke of and the store did not know.
     tokens: BTreeMap<Life, Place>,
+    /// The earliest life that answered since the store was told something.
+    answered_since: Option<Life>,
+    /// Answers of an earlier life came after it had ended here: the store has not heard of them.
+    late: bool,
     /// When a look brought which version.
     looks: VecDeque<(Timestamp, Life, Version)>,
 }
@@ -33,6 +37,8 @@ impl Witness {
 
     /// Takes up the marks of an answer.
     pub fn saw(&mut self, mark: &HighWater) {
+        self.late |= mark.life < self.seen.life;
+        self.answered_since = Some(self.answered_since.map_or(mark.life, |earliest| earliest.min(mark.life)));
         self.seen.raise(mark);
     }
 
@@ -100,15 +106,23 @@ impl Witness {
 
     /// A valid token spoke of a place that the store does not know.
     pub fn token(&mut self, place: Place) {
-        if self.tokens.len() < MOST_TOKENS {
-            let highest = self.tokens.entry(Life::that_gave(place)).or_insert(place);
+        let life = Life::that_gave(place);
+        if let Some(highest) = self.tokens.get_mut(&life) {
             *highest = place.max(*highest);
+        } else if self.tokens.len() < MOST_TOKENS {
+            self.tokens.insert(life, place);
         }
     }
 
-    /// Whether the store has to hear of tokens.
-    pub fn has_tokens(&self) -> bool {
-        !self.tokens.is_empty()
+    /// What the store has to hear of although it answers, if anything.
+    pub fn trouble(&self) -> Option<Trouble> {
+        if !self.tokens.is_empty() { Some(Trouble::Tokens) } else { self.late.then_some(Trouble::Late) }
+    }
+
+    /// All that is remembered now is being told.
+    pub fn tells(&mut self) {
+        self.late = false;
+        self.answered_since = None;
     }
 
     /// A look brought the memory of the room to a version.
@@ -119,9 +133,10 @@ impl Witness {
         self.forget(at);
     }
 
-    /// The store has heard everything.
-    pub fn told(&mut self) {
-        self.tokens.clear();
+    /// The store has heard of these lives; tokens that came meanwhile, or that it was not told of, stay.
+    pub fn told(&mut self, past: &[PastStretch]) {
+        self.late |= self.answered_since.is_some_and(|earliest| earliest < self.seen.life);
+        self.tokens.retain(|life, place| !past.iter().any(|told| told.life == *life && told.last >= *place));
     }
 
     /// Everything since this version of the life is known change by change.
@@ -131,6 +146,18 @@ impl Witness {
 
     pub(super) fn tokens(&self) -> impl Iterator<Item = (Life, Place)> {
         self.tokens.iter().map(|(life, place)| (*life, *place))
+    }
+
+    /// The highest place of each life that was answered lately.
+    pub(super) fn answered_lives(&self) -> impl Iterator<Item = (Life, Place)> {
+        let joined = self.joins.iter().map(|(_, _, place)| *place);
+        let places = joined.chain(self.spent.iter().map(|(_, place)| *place));
+        let mut lives = BTreeMap::new();
+        for place in places {
+            let highest = lives.entry(Life::that_gave(place)).or_insert(place);
+            *highest = place.max(*highest);
+        }
+        lives.into_iter()
     }
 
     pub(super) fn joins(&self) -> Vec<(VisitorId, Place)> {

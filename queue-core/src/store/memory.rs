@@ -13,7 +13,7 @@ pub(super) use self::log::LONGEST_CATCH_UP;
 use self::room::Room;
 use super::{
     Arrival, Ask, Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Heard, Joined, Merged,
-    Opening, Pending, Proposal, Renewal, Renewed, Stamped, Store, StoreError, Summary, Swept, Terms, Testimony,
+    Moment, Opening, Pending, Proposal, Renewal, Renewed, Stamped, Store, StoreError, Summary, Swept, Terms, Testimony,
 };
 use crate::high_water::Version;
 use crate::{RoomId, Timestamp};
@@ -124,6 +124,11 @@ impl Store for MemoryStore {
                 (Some(room), _) => {
                     let (merged, time) = room.merge(&caller, &testimony, host_time, self.server)?;
                     (merged, time, room)
+                }
+                (None, Ask::Begin(_)) if caller.is_late(host_time) => {
+                    // Nobody but the caller knows what time it is.
+                    let time = caller.own_time().unwrap_or(host_time);
+                    return Err(StoreError::Late(Moment { time, host: host_time }));
                 }
                 (None, Ask::Begin(life)) => {
                     let begun = Room::remembered(life, &testimony, host_time, self.server);

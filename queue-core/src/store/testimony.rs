@@ -42,7 +42,7 @@ pub struct Inside {
     /// The most that may be inside by what was seen, those whom the store knows included; `None`: nobody remembers, and the
     /// cohort may be full.
     pub most: Option<u32>,
-    /// The latest end of any session that was seen: until then some may be unknown.
+    /// The latest end of any session that was seen: until then some may be unknown. Zero: nothing is said of them.
     pub until: Timestamp,
 }
 

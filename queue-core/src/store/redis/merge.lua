@@ -66,9 +66,11 @@ end
 
 local merged = 'added'
 if not room then
+  local host, expires = host_time(), tonumber(ARGV[8])
   if ask ~= 'begin' then return { 'absent' } end
+  -- Nobody but the caller knows what time it is.
+  if expires > 0 and host > expires then return { 'late', tonumber(ARGV[7]) - DRIFT, host } end
   merged = 'began'
-  local host = host_time()
   local now = tonumber(ARGV[30]) > 0 and tonumber(ARGV[30]) or host
   room = { life = life, version = 0, last = life, frontier = 0, claims = 0, steps = 0, now = now, spare = 0, host = host,
     tokens = 0, tokens_at = now, total = tonumber(ARGV[11]), rate = tonumber(ARGV[12]), burst = tonumber(ARGV[13]),
@@ -205,7 +207,7 @@ if news and not held and (memory or young) then
   room.hold_until = math.max(room.hold_until, room.now + hold)
   room.held = 1
 end
-if memory or news and not held and young then
+if (memory or news and not held and young) and tonumber(ARGV[29]) > 0 then
   local most = tonumber(ARGV[28])
   if most >= 0 then room.unknown_most = math.max(room.unknown_most, most) else room.unknown_all = 1 end
   room.unknown_until = math.max(room.unknown_until, tonumber(ARGV[29]))

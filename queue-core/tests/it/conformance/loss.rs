@@ -70,6 +70,7 @@ impl Gateway {
         let house =
             House { proposal, session: w.terms.session, longest_poll: LONGEST_POLL, collect: Duration::ZERO, salt: 0 };
         let testimony = plan(trouble, &self.witness, self.mirror.as_ref(), &house, w.clock.now()).unwrap();
+        let past = testimony.past.clone();
         let mut merged = None;
         for part in testimony.parts() {
             let caller = self.memory.caller(w.clock.now());
@@ -79,7 +80,7 @@ impl Gateway {
             self.witness.saw(&answer.mark);
             merged.get_or_insert(answer.value);
         }
-        self.witness.told();
+        self.witness.told(&past);
         self.mirror = None;
         merged.unwrap()
     }

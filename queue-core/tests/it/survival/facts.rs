@@ -65,6 +65,12 @@ impl Knowledge {
         other.sessions.iter().for_each(|(number, ends)| self.learn_session(*number, *ends));
     }
 
+    /// Whether another one knows all facts that are known here.
+    pub(super) fn is_known_to(&self, other: &Self) -> bool {
+        let more = |(index, mine): (usize, &u64)| mine & !other.facts.get(index).copied().unwrap_or(0) != 0;
+        !self.facts.iter().enumerate().any(more)
+    }
+
     /// Looks at another one: knows all that it shows.
     pub(super) fn follow(&mut self, other: &Self) {
         self.facts.resize(self.facts.len().max(other.facts.len()), 0);

@@ -3,7 +3,8 @@
 use queue_core::recovery::{House, Trouble, Witness, plan};
 use queue_core::release::{Release, ReleaseView};
 use queue_core::store::{
-    Arrival, Call, Claim, Departure, Ending, GatewayId, Mirror, Renewal, Stamped, StoreError, Summary, Testimony,
+    Arrival, Call, Claim, Departure, Ending, GatewayId, Mirror, PastStretch, Renewal, Stamped, StoreError, Summary,
+    Testimony,
 };
 use queue_core::{Place, Timestamp};
 
@@ -26,6 +27,8 @@ pub(super) struct Gateway {
     pub(super) trouble: Option<Trouble>,
     /// A testimony is under way until then.
     pub(super) telling_until: Timestamp,
+    /// Of which lives it tells.
+    pub(super) telling: Vec<PastStretch>,
     /// What of it was not sent yet.
     pub(super) parts: Vec<Testimony>,
     /// The next look must be a whole one.
@@ -41,8 +44,10 @@ pub(super) struct Gateway {
     pub(super) stalled_until: Timestamp,
     /// When the last answer arrives that is under way: on one connection answers do not overtake each other.
     pub(super) answers_until: Timestamp,
-    /// What it must know.
+    /// What it must know, and has told if the store did not.
     pub(super) knows: Knowledge,
+    /// What it was answered by a store that has lost it since, until the next testimony tells of it.
+    pub(super) untold: Option<Knowledge>,
 }
 
 /// What its visitors want and was not sent yet: what arrives meanwhile goes as one call.
@@ -86,6 +91,7 @@ impl Gateway {
             before: None,
             trouble: None,
             telling_until: Timestamp::ZERO,
+            telling: Vec::new(),
             parts: Vec::new(),
             anew: true,
             marks: Marks::default(),
@@ -97,6 +103,7 @@ impl Gateway {
             stalled_until: Timestamp::ZERO,
             answers_until: Timestamp::ZERO,
             knows,
+            untold: None,
         }
     }
 
@@ -124,12 +131,16 @@ impl Gateway {
     }
 
     /// What it has to tell the store now, if anything; an absent room that nobody remembers is begun instead.
-    pub(super) fn testimony(&mut self, house: &House, now: Timestamp) -> Option<Told> {
-        let trouble = self.trouble.or(self.witness.has_tokens().then_some(Trouble::Tokens))?;
+    pub(super) fn testimony(&mut self, trouble: Trouble, house: &House, now: Timestamp) -> Option<Told> {
         let time = self.time(now);
         let house = House { salt: self.id.0 as u32, ..house.clone() };
         match plan(trouble, &self.witness, self.mirror.as_ref(), &house, time) {
-            Some(testimony) => Some(Told::Testimony(Box::new(testimony))),
+            Some(testimony) => {
+                self.witness.tells();
+                self.untold.take().iter().for_each(|untold| self.knows.merge(untold));
+                self.telling = testimony.past.clone();
+                Some(Told::Testimony(Box::new(testimony)))
+            }
             None if trouble == Trouble::Absent => Some(Told::FirstStart),
             None => {
                 self.trouble = None;
@@ -140,7 +151,7 @@ impl Gateway {
 
     /// The store has heard what it remembers.
     pub(super) fn was_heard(&mut self) {
-        self.witness.told();
+        self.witness.told(&self.telling);
         self.trouble = None;
         self.telling_until = Timestamp::ZERO;
         // The old memory stays until the new one is there: the store may be lost again before.

@@ -250,13 +250,19 @@ impl Judge {
             }
             (Request::Sweep, Reply::Swept(swept)) => self.swept(step, *swept, stamped),
             (Request::Merge(_), Reply::Merged(merged)) => {
-                let life = stamped.mark.life;
-                if *merged != Merged::Added && *self.lives.entry(life).or_insert(step.node) != step.node {
-                    self.twins.push(life);
+                if *merged != Merged::Added {
+                    self.began(step.node, stamped.mark.life);
                 }
                 self.merged(step, *merged)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// A server began a life.
+    pub(super) fn began(&mut self, node: usize, life: Life) {
+        if *self.lives.entry(life).or_insert(node) != node {
+            self.twins.push(life);
         }
     }
 
@@ -286,9 +292,8 @@ impl Judge {
         self.line_is_there(step.node, &mirror)
     }
 
-    /// A gateway was answered.
-    pub(super) fn answered(&self, knows: &mut Knowledge, node: usize, request: &Request, stamped: &Stamped<Reply>) {
-        let has = &self.nodes[node].knows;
+    /// A gateway was answered by a server that knew this much.
+    pub(super) fn answered(&self, knows: &mut Knowledge, has: &Knowledge, request: &Request, stamped: &Stamped<Reply>) {
         match (request, &stamped.value) {
             (Request::Join(arrivals), Reply::Joined(_)) => {
                 for arrival in arrivals {

@@ -14,13 +14,12 @@ use queue_core::recovery::House;
 use queue_core::store::{Caller, GatewayId, LimitsSource, MemoryStore, Opening, Proposal, Terms};
 use queue_core::{Life, Limits, RoomId, Timestamp};
 
-use self::calls::Parcel;
+use self::calls::{Letter, Parcel};
 use super::gateway::Gateway;
 use super::judge::Judge;
 use super::plants::{Plant, Planted};
 use super::stores::{Node, Stores};
 use super::visitor::{Stage, Visitor};
-use crate::simulation::wire::Answer;
 use crate::support::clock::TestClock;
 use crate::support::dice::Dice;
 
@@ -55,7 +54,7 @@ enum Happening {
     Flush(usize, GatewayId),
     Visit(usize),
     Arrive(Parcel),
-    Answer(Parcel, Answer, bool),
+    Answer(Parcel, Letter),
     Chaos,
     Keep,
     Rejoin(usize),
@@ -249,7 +248,7 @@ impl World {
             }
             Happening::Visit(visitor) => self.visit(visitor),
             Happening::Arrive(parcel) => self.arrive(parcel),
-            Happening::Answer(parcel, answer, confirmed) => self.deliver(parcel, answer, confirmed),
+            Happening::Answer(parcel, letter) => self.deliver(parcel, letter),
             Happening::Chaos => self.wreak(),
             Happening::Keep => {
                 self.keep();

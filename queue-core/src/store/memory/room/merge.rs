@@ -61,6 +61,9 @@ impl Unknown {
 
     /// Takes up what somebody knows.
     fn raise(&mut self, inside: &Inside) {
+        if inside.until == Timestamp::ZERO {
+            return;
+        }
         match inside.most {
             Some(_) => self.most = self.most.max(inside.most),
             None => self.all = true,

@@ -28,6 +28,15 @@ pub(in crate::survival) struct Parcel {
     knew: Knowledge,
 }
 
+/// An answer under way.
+pub(in crate::survival) struct Letter {
+    pub(super) answer: Answer,
+    /// Whether replicas confirmed what was done.
+    pub(super) confirmed: bool,
+    /// What the server knew when it answered.
+    has: Knowledge,
+}
+
 impl World {
     /// How long something is under way: mostly little, sometimes longer than anybody waits.
     fn transit(&mut self) -> Duration {
@@ -109,7 +118,8 @@ impl World {
         let gateway = &mut self.gateways[parcel.gateway];
         gateway.answers_until = gateway.answers_until.max(now + transit);
         let back = gateway.answers_until.since(now);
-        self.after(back, Happening::Answer(parcel, answer, confirmed));
+        let has = self.judge.nodes[parcel.node].knows.clone();
+        self.after(back, Happening::Answer(parcel, Letter { answer, confirmed, has }));
         Ok(())
     }
 
@@ -180,7 +190,7 @@ impl World {
     }
 
     /// An answer reaches its gateway, and through it the visitors.
-    pub(super) fn deliver(&mut self, parcel: Parcel, answer: Answer, confirmed: bool) -> Result<(), Violation> {
+    pub(super) fn deliver(&mut self, parcel: Parcel, letter: Letter) -> Result<(), Violation> {
         let now = self.clock.now();
         let gateway = &mut self.gateways[parcel.gateway];
         if gateway.id != parcel.process || gateway.connection != parcel.connection || gateway.cut_until > now {
@@ -191,7 +201,13 @@ impl World {
         if gateway.stalled_until > now {
             let rest = gateway.stalled_until.since(now);
             gateway.answers_until = gateway.answers_until.max(gateway.stalled_until);
-            self.after(rest, Happening::Answer(parcel, answer, confirmed));
+            self.after(rest, Happening::Answer(parcel, letter));
+            return Ok(());
+        }
+        let Letter { answer, confirmed, has } = letter;
+        if parcel.sent + DEADLINE < now {
+            // Nobody waits for it any longer.
+            self.bad_luck(&parcel.request);
             return Ok(());
         }
         gateway.note(now, &answer);
@@ -201,11 +217,12 @@ impl World {
         let Ok(stamped) = answer else { return Ok(()) };
         let gateway = &mut self.gateways[parcel.gateway];
         gateway.witness(&parcel.request, &stamped);
-        self.judge.answered(&mut gateway.knows, parcel.node, &parcel.request, &stamped);
-        // Whoever waited no longer for it hears nothing.
-        if parcel.sent + DEADLINE < now && self.dice.chance(1, 2) {
-            self.bad_luck(&parcel.request);
-            return Ok(());
+        let mut knows = gateway.untold.take().unwrap_or_else(|| gateway.knows.clone());
+        self.judge.answered(&mut knows, &has, &parcel.request, &stamped);
+        if knows.is_known_to(&self.judge.nodes[parcel.node].knows) {
+            gateway.knows = knows;
+        } else {
+            gateway.untold = Some(knows);
         }
         self.hear(&parcel, stamped, confirmed)
     }

@@ -24,7 +24,27 @@ impl World {
         if !self.reaches(number) || self.gateways[number].telling_until > now {
             return Ok(());
         }
-        match self.gateways[number].testimony(&self.house, now) {
+        if let Some(trouble) = self.gateways[number].trouble
+            && self.speak(number, trouble)
+        {
+            return Ok(());
+        }
+        if !self.look(number)? {
+            return Ok(());
+        }
+        if let Some(trouble) = self.gateways[number].witness.trouble() {
+            self.speak(number, trouble);
+        }
+        if self.gateways[number].issued {
+            self.send(number, Request::Collect(LONGEST_POLL));
+        }
+        self.release(number)
+    }
+
+    /// Tells what it remembers, or begins what nobody remembers. Answers whether there was something to say.
+    fn speak(&mut self, number: usize, trouble: Trouble) -> bool {
+        let now = self.clock.now();
+        match self.gateways[number].testimony(trouble, &self.house, now) {
             Some(Told::Testimony(testimony)) => {
                 let mut parts = testimony.parts();
                 let first = parts.remove(0);
@@ -32,21 +52,14 @@ impl World {
                 self.gateways[number].telling_until = now + DEADLINE;
                 self.count("testimonies");
                 self.send(number, Request::Merge(Box::new(first)));
-                return Ok(());
+                true
             }
             Some(Told::FirstStart) => {
                 self.first_start(number);
-                return Ok(());
+                true
             }
-            None => {}
+            None => false,
         }
-        if !self.look(number)? {
-            return Ok(());
-        }
-        if self.gateways[number].issued {
-            self.send(number, Request::Collect(LONGEST_POLL));
-        }
-        self.release(number)
     }
 
     /// A part of a testimony was heard, or not.
@@ -80,6 +93,7 @@ impl World {
             gateway.trouble = None;
             self.judge.nodes[node].began = now;
             self.judge.nodes[node].is_empty = false;
+            self.judge.began(node, life);
             self.count("first starts");
         }
     }
