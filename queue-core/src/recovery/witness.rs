@@ -119,9 +119,8 @@ impl Witness {
         if !self.tokens.is_empty() { Some(Trouble::Tokens) } else { self.late.then_some(Trouble::Late) }
     }
 
-    /// All that is remembered now is being told.
+    /// All that is remembered now is being told; [`Witness::told`] says that it was heard.
     pub fn tells(&mut self) {
-        self.late = false;
         self.answered_since = None;
     }
 
@@ -135,7 +134,7 @@ impl Witness {
 
     /// The store has heard of these lives; tokens that came meanwhile, or that it was not told of, stay.
     pub fn told(&mut self, past: &[PastStretch]) {
-        self.late |= self.answered_since.is_some_and(|earliest| earliest < self.seen.life);
+        self.late = self.answered_since.is_some_and(|earliest| earliest < self.seen.life);
         self.tokens.retain(|life, place| !past.iter().any(|told| told.life == *life && told.last >= *place));
     }
 

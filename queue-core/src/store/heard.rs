@@ -7,9 +7,10 @@ use crate::{Epoch, Life, Place, Timestamp};
 /// Whole periods in which a place is not heard once before it leaves the line.
 pub const PERIODS_OF_SILENCE: u64 = 3;
 
-/// The longest between two sweeps in which whoever was silent could have been heard. Sweeps come every second; after a longer
-/// gap, because the store was away or its time leapt, the silence of those who are called counts anew.
-pub const SWEEP_GAP: Duration = Duration::from_secs(2);
+/// The longest between two steps of a store that serves: every gateway looks ten times a second and sweeps every second. In a
+/// longer gap the store was away or its time leapt, and nobody could be heard: then the silence of those who are called
+/// counts anew from the first sweep after, and what is held or collected for a span of being heard is so for as much longer.
+pub const LONGEST_GAP: Duration = Duration::from_secs(2);
 
 /// A stretch of time, the same for all gateways: a third of the retention.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

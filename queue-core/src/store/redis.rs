@@ -17,9 +17,9 @@ use self::link::{Link, LinkSettings, Script};
 pub use self::link::{Trust, TrustError};
 use self::scripts::{Arguments, SCRIPTS, Scripts};
 use super::{
-    Arrival, Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Heard, Joined, MAX_BATCH, Merged,
-    Opening, PERIODS_OF_SILENCE, Pending, Period, Proposal, Renewal, Renewed, SWEEP_GAP, Stamped, Store, StoreError,
-    Summary, Swept, Terms, Testimony,
+    Arrival, Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Heard, Joined, LONGEST_GAP,
+    MAX_BATCH, Merged, Opening, PERIODS_OF_SILENCE, Pending, Period, Proposal, Renewal, Renewed, Stamped, Store,
+    StoreError, Summary, Swept, Terms, Testimony,
 };
 use crate::RoomId;
 use crate::high_water::Version;
@@ -227,7 +227,7 @@ impl Store for RedisStore {
 
     fn sweep<'a>(&'a self, room: &'a RoomId, caller: Caller, terms: Terms) -> Pending<'a, Swept> {
         let arguments = move |list: &mut Arguments| {
-            list.span(terms.retention).number(MAX_BATCH as u64).number(PERIODS_OF_SILENCE).span(SWEEP_GAP);
+            list.span(terms.retention).number(MAX_BATCH as u64).number(PERIODS_OF_SILENCE).span(LONGEST_GAP);
         };
         self.step(room, caller, |s| &s.sweep, arguments, reply::swept)
     }

@@ -118,6 +118,7 @@ on_every_store! {
         a_lagging_store_goes_on,
         a_token_proves_its_place,
         an_old_token_holds_nobody_up,
+        a_hold_outlasts_an_absence,
         arrivals_are_collected_in_order,
         the_silent_leave_and_the_heard_stay,
         nobody_is_swept_past_a_gateway_that_has_not_told,

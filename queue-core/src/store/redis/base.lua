@@ -6,6 +6,7 @@
 -- tag.
 local LEEWAY = 2000
 local DRIFT = 100
+local LONGEST_GAP = 2000
 local CHUNK = 1048576
 local SEQUENCES = 2147483648
 local PARTS = 60000
@@ -21,9 +22,10 @@ local function host_time()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local FIELDS = { 'life', 'version', 'last', 'frontier', 'claims', 'steps', 'now', 'spare', 'host', 'tokens', 'tokens_at', 'total',
-  'rate', 'burst', 'max_line', 'queue_all', 'opens', 'closes', 'limits_version', 'operator', 'source_at', 'paused', 'began',
-  'hold_until', 'held', 'collect_until', 'unknown_most', 'unknown_carried', 'unknown_all', 'unknown_until', 'unknown_known' }
+local FIELDS = { 'life', 'version', 'last', 'frontier', 'claims', 'steps', 'now', 'spare', 'host', 'served', 'tokens',
+  'tokens_at', 'total', 'rate', 'burst', 'max_line', 'queue_all', 'opens', 'closes', 'limits_version', 'operator',
+  'source_at', 'paused', 'began', 'hold_until', 'held', 'collect_until', 'unknown_most', 'unknown_carried', 'unknown_all',
+  'unknown_until', 'unknown_known' }
 -- What is no number: earlier lives as `start:last,start:last`, and the server that gave the places.
 local TEXTS = { 'past', 'server' }
 

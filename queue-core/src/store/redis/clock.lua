@@ -1,3 +1,12 @@
+-- Nobody could be heard since `before`: what is held or collected lasts as much longer.
+local function hold_longer(before)
+  local gap = room.now - before
+  for _, name in ipairs({ 'hold_until', 'collect_until' }) do
+    if room[name] > before then room[name] = room[name] + gap end
+  end
+  redis.call('HSET', key('state'), 'hold_until', show(room.hold_until), 'collect_until', show(room.collect_until))
+end
+
 -- Shared time, as in `caller.rs`: what nobody can vouch for is spare, until a caller saw it pass.
 local function pass_time()
   local host = host_time()
@@ -15,4 +24,6 @@ local function pass_time()
     redis.call('HSET', key('state'), 'now', show(now), 'spare', show(room.spare), 'host', show(host))
     return { 'late', now, host }
   end
+  if now - room.served > LONGEST_GAP then hold_longer(room.served) end
+  room.served = now
 end

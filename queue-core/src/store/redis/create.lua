@@ -5,7 +5,7 @@ if tonumber(ARGV[1]) == 0 and not room then
   local listen = tonumber(ARGV[21])
   local heard = show(listen > 0 and host + listen or 0)
   redis.call('HSET', key('state'), 'life', ARGV[20], 'epoch', show(math.floor(ARGV[20] / SEQUENCES)), 'version', 0,
-    'last', ARGV[20], 'frontier', 0, 'claims', 0, 'steps', 0, 'now', host, 'spare', 0, 'host', host,
+    'last', ARGV[20], 'frontier', 0, 'claims', 0, 'steps', 0, 'now', host, 'spare', 0, 'host', host, 'served', host,
     'tokens', show(ARGV[13] * PARTS), 'tokens_at', host,
     'total', ARGV[11], 'rate', ARGV[12], 'burst', ARGV[13], 'max_line', ARGV[14],
     'queue_all', ARGV[15], 'opens', ARGV[16], 'closes', ARGV[17],

@@ -26,7 +26,8 @@ local function finish(answer)
   end
   redis.call('HSET', key('state'), 'version', show(room.version), 'last', show(room.last),
     'frontier', show(room.frontier), 'claims', show(room.claims), 'steps', show(room.steps), 'now', show(room.now),
-    'spare', show(room.spare), 'host', show(room.host), 'tokens', show(room.tokens), 'tokens_at', show(room.tokens_at))
+    'spare', show(room.spare), 'host', show(room.host), 'served', show(room.served),
+    'tokens', show(room.tokens), 'tokens_at', show(room.tokens_at))
   return { 'ok', mark(), answer }
 end
 

@@ -73,7 +73,7 @@ if not room then
   merged = 'began'
   local now = tonumber(ARGV[30]) > 0 and tonumber(ARGV[30]) or host
   room = { life = life, version = 0, last = life, frontier = 0, claims = 0, steps = 0, now = now, spare = 0, host = host,
-    tokens = 0, tokens_at = now, total = tonumber(ARGV[11]), rate = tonumber(ARGV[12]), burst = tonumber(ARGV[13]),
+    served = now, tokens = 0, tokens_at = now, total = tonumber(ARGV[11]), rate = tonumber(ARGV[12]), burst = tonumber(ARGV[13]),
     max_line = tonumber(ARGV[14]), queue_all = tonumber(ARGV[15]), opens = tonumber(ARGV[16]), closes = tonumber(ARGV[17]),
     limits_version = math.max(1, tonumber(ARGV[20])), operator = ARGV[18] == 'operator' and 1 or 0,
     source_at = tonumber(ARGV[19]), paused = tonumber(ARGV[21]), began = now, hold_until = 0, held = 0, collect_until = 0,
@@ -101,6 +101,7 @@ else
   if merged ~= 'added' then
     -- The clock of the server that took over may have been set back since the copy was made.
     room.now = math.max(room.now, tonumber(ARGV[30]))
+    room.served = room.now
     if merged == 'began' then
       redis.call('UNLINK', LINE, CALLED, WINDOW)
       for _, stretch in ipairs(lives) do lose(stretch.start, stretch.last) end
@@ -111,13 +112,12 @@ else
     live_on()
   elseif memory then
     -- Shared time never goes back, whichever store showed it. Nothing that the leap left out counts.
-    local leap = tonumber(ARGV[30]) - room.now
-    if leap > 0 then
+    local remembered = tonumber(ARGV[30])
+    if remembered > room.now then
       refill()
-      if room.hold_until > room.now then room.hold_until = room.hold_until + leap end
-      if room.collect_until > room.now then room.collect_until = room.collect_until + leap end
-      room.now = room.now + leap
-      room.tokens_at = room.now
+      local before = room.now
+      room.now, room.served, room.tokens_at = remembered, remembered, remembered
+      hold_longer(before)
     end
   end
 end

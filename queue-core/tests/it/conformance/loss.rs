@@ -162,7 +162,7 @@ pub(super) async fn unknown_sessions_count(mut w: World) {
     let summary = w.summary().await;
     assert_eq!((summary.sessions, summary.unknown), (1, 2), "found again, not admitted");
 
-    w.pass(HOLD + SECOND);
+    w.serve(HOLD + SECOND).await;
     w.call_places(&[waiting]).await;
     assert_eq!(w.claim(visitor(4), waiting).await, Claimed::Refused(Refusal::CohortFull));
     w.pass(shown.ends.since(w.clock.now()) + 2 * SECOND);
@@ -245,7 +245,7 @@ pub(super) async fn an_old_token_holds_nobody_up(mut w: World) {
     w.open_usual().await;
     let mut gateway = Gateway::new();
     gateway.look(&w).await;
-    w.pass(HOLD + SECOND);
+    w.serve(HOLD + SECOND).await;
     gateway.look(&w).await;
     let forgotten = Place { epoch: queue_core::Epoch::new(place(1).epoch.get() - 3).unwrap(), ..place(700) };
     gateway.witness.token(forgotten);
@@ -270,7 +270,7 @@ pub(super) async fn arrivals_are_collected_in_order(mut w: World) {
     assert_eq!(told[1], Joined::Collected { since: began + 3 * SECOND });
     assert_eq!(told[2], Joined::Collected { since: w.clock.now() });
     assert_eq!(w.sweep().await.settled, 0, "not yet");
-    w.pass(5 * SECOND);
+    w.serve(5 * SECOND).await;
     assert_eq!(w.sweep().await.settled, 4);
     let places: Vec<Place> = w.join_as(items).await.iter().map(placed).collect();
     let order = [places[1], places[3], places[0], places[2]];
@@ -306,6 +306,22 @@ pub(super) async fn the_silent_leave_and_the_heard_stay(mut w: World) {
     }
     assert_eq!(w.look(visitor(2), places[1]).await, Claimed::NotCalled);
     assert_eq!(w.whole().await.line.standing(places[1]), Standing::Waiting { ahead: 0 });
+}
+
+/// What is held for a span of being heard is held as much longer when nobody could be.
+pub(super) async fn a_hold_outlasts_an_absence(mut w: World) {
+    let (mut gateway, _) = occupied(&mut w).await;
+    w.wipe().await;
+    assert_eq!(gateway.heal(&w, Trouble::Absent).await, Merged::Began);
+    w.memory = gateway.memory;
+    w.serve(SECOND).await;
+    w.pass(HOLD * 3);
+    let summary = w.summary().await;
+    let left = summary.hold_until.since(summary.time);
+    assert_eq!(left, HOLD - SECOND, "nothing of it passed meanwhile");
+    w.serve(left).await;
+    let summary = w.summary().await;
+    assert_eq!(summary.hold_until, summary.time);
 }
 
 /// No sweep past a gateway that runs and has not said whom it heard.
@@ -366,7 +382,8 @@ pub(super) async fn an_unconfirmed_session_costs_no_place(mut w: World) {
     let mut other = Gateway::new();
     other.witness.token(placed(&joined[0]));
     assert_eq!(other.heal(&w, Trouble::Absent).await, Merged::Began);
-    w.pass(HOLD + SECOND);
+    w.memory = other.memory;
+    w.serve(HOLD + SECOND).await;
     assert_eq!(late.heal(&w, Trouble::Unmerged).await, Merged::Added);
     assert_eq!(late.claim(&w, 2, place).await.map(|claimed| matches!(claimed, Claimed::Ended)), Ok(false));
     late.look(&w).await;

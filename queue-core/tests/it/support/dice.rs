@@ -3,21 +3,25 @@
 use std::ops::Range;
 use std::time::Duration;
 
-/// How many seeds are run instead of the default number.
+/// How many seeds are run instead of the default number, or which: `5000`, or `1200..1800`.
 pub(crate) const SWEEP: &str = "USHER_SWEEP";
 
 /// The one seed to run, as a failure printed it.
 pub(crate) const SEED: &str = "USHER_SEED";
 
-/// The seeds to run: one to replay, or `default` many, or as many as asked for.
+/// The seeds to run: one to replay, or `default` many, or those asked for.
 pub(crate) fn seeds(default: u64) -> Range<u64> {
-    let number = |name: &str| {
-        let text = std::env::var(name).ok()?;
-        Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number, not {text:?}")))
+    let whole = |name: &str, text: &str| -> u64 {
+        text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number, or two with `..` between, not {text:?}"))
     };
-    match number(SEED) {
-        Some(seed) => seed..seed + 1,
-        None => number("FROM").unwrap_or(0)..number(SWEEP).unwrap_or(default),
+    if let Ok(seed) = std::env::var(SEED) {
+        let seed = whole(SEED, &seed);
+        return seed..seed + 1;
+    }
+    let Ok(sweep) = std::env::var(SWEEP) else { return 0..default };
+    match sweep.split_once("..") {
+        Some((from, to)) => whole(SWEEP, from)..whole(SWEEP, to),
+        None => 0..whole(SWEEP, &sweep),
     }
 }
 

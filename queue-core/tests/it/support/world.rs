@@ -240,6 +240,17 @@ impl World {
         self.call(|store, room, caller, _| store.hear(room, caller, heard)).await.unwrap();
     }
 
+    /// Time passes while the store serves: somebody looks every second.
+    pub(crate) async fn serve(&mut self, span: Duration) {
+        let mut rest = span;
+        while rest > Duration::ZERO {
+            let step = rest.min(Duration::from_secs(1));
+            self.pass(step);
+            rest -= step;
+            self.summary().await;
+        }
+    }
+
     /// Time passes in silence, and sweeps come every second as gateways make them; answers how many left the line.
     pub(crate) async fn silence(&mut self, span: Duration) -> u32 {
         let mut silent = self.sweep().await.silent;

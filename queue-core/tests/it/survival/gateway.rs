@@ -48,6 +48,8 @@ pub(super) struct Gateway {
     pub(super) knows: Knowledge,
     /// What it was answered by a store that has lost it since, until the next testimony tells of it.
     pub(super) untold: Option<Knowledge>,
+    /// What of that is being told.
+    saying: Option<Knowledge>,
 }
 
 /// What its visitors want and was not sent yet: what arrives meanwhile goes as one call.
@@ -104,6 +106,7 @@ impl Gateway {
             answers_until: Timestamp::ZERO,
             knows,
             untold: None,
+            saying: None,
         }
     }
 
@@ -137,7 +140,7 @@ impl Gateway {
         match plan(trouble, &self.witness, self.mirror.as_ref(), &house, time) {
             Some(testimony) => {
                 self.witness.tells();
-                self.untold.take().iter().for_each(|untold| self.knows.merge(untold));
+                self.saying = self.untold.clone();
                 self.telling = testimony.past.clone();
                 Some(Told::Testimony(Box::new(testimony)))
             }
@@ -152,11 +155,22 @@ impl Gateway {
     /// The store has heard what it remembers.
     pub(super) fn was_heard(&mut self) {
         self.witness.told(&self.telling);
+        self.saying.take().iter().for_each(|said| self.knows.merge(said));
+        self.untold.take_if(|untold| untold.is_known_to(&self.knows));
         self.trouble = None;
         self.telling_until = Timestamp::ZERO;
         // The old memory stays until the new one is there: the store may be lost again before.
         self.anew = true;
         self.marks.bring_again();
+    }
+
+    /// What a store that carries out a request of its must know then.
+    pub(super) fn knew(&self, request: &Request) -> Knowledge {
+        let mut knew = self.knows.clone();
+        if matches!(request, Request::Merge(_)) {
+            self.saying.iter().for_each(|said| knew.merge(said));
+        }
+        knew
     }
 
     /// Takes up what an answer shows of the store.

@@ -39,6 +39,8 @@ pub(super) struct NodeFacts {
     settled: BTreeMap<u32, (Place, Timestamp)>,
     /// It was wiped, and no life has begun since.
     pub(super) is_empty: bool,
+    /// What it knew before it was wiped.
+    wiped: Option<Knowledge>,
     placed: Vec<Collected>,
     /// Sessions whose renewal it lost when it fell back as itself and no mark told, and their ends as it has them.
     shortened: BTreeMap<usize, Timestamp>,
@@ -171,6 +173,7 @@ impl NodeFacts {
             collection: 0,
             settled: BTreeMap::new(),
             is_empty: true,
+            wiped: None,
             placed: Vec::new(),
             shortened: BTreeMap::new(),
         }
@@ -267,7 +270,8 @@ impl Judge {
     }
 
     fn merged(&mut self, step: &Step<'_>, merged: Merged) -> Result<(), Violation> {
-        if merged != Merged::Added || std::mem::take(&mut self.nodes[step.node].is_empty) {
+        let was_empty = std::mem::take(&mut self.nodes[step.node].is_empty);
+        if merged != Merged::Added || was_empty {
             // What was admitted before counts in every window that reaches back.
             let limits = self.rules(&self.nodes[step.node].knows).0;
             self.nodes[step.node].knows.bucket.meet(step.knew.bucket, &limits);
@@ -303,6 +307,8 @@ impl Judge {
             (Request::Claim(claims), Reply::Claimed(_)) => {
                 for claim in claims {
                     self.learn_of_visitor(knows, has, claim.visitor);
+                    let spent = self.places.get(&claim.place).and_then(|place| place.spent);
+                    spent.filter(|spent| has.has(*spent)).into_iter().for_each(|spent| knows.learn(spent));
                 }
             }
             (Request::Depart(departures), Reply::Flags(_)) => {

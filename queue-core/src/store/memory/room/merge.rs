@@ -85,6 +85,7 @@ impl Room {
         let mut room = Self::new(&Opening { proposal, life, listen: Duration::ZERO }, host_time, server);
         if testimony.time > Timestamp::ZERO {
             room.time = SharedTime::starting(Timestamp::from_millis(testimony.time.as_millis()));
+            room.served = room.time.now;
         }
         room.steps = 1;
         room.limits_version = testimony.control.version.max(1);
@@ -123,7 +124,7 @@ impl Room {
         if merged != Merged::Added {
             // The clock of the server that took over may have been set back since the copy was made.
             now = now.max(Timestamp::from_millis(testimony.time.as_millis()));
-            self.time.now = now;
+            (self.time.now, self.served) = (now, now);
         } else if testimony.proof == Proof::Memory {
             now = self.catch_up(Timestamp::from_millis(testimony.time.as_millis()));
         }
@@ -150,12 +151,8 @@ impl Room {
         let leap = time.since(now);
         if leap > Duration::ZERO {
             self.bucket = Bucket::from_parts(self.bucket.refilled(self.limits.rate(), now).parts(), time);
-            for until in [&mut self.hold_until, &mut self.collect_until] {
-                if *until > now {
-                    *until = *until + leap;
-                }
-            }
-            self.time.now = time;
+            (self.time.now, self.served) = (time, time);
+            self.hold_longer(now);
         }
         self.time.now
     }

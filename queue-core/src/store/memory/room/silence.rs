@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::store::{GatewayId, Heard, HeardChunk, MAX_BATCH, PERIODS_OF_SILENCE, Period, SWEEP_GAP};
+use crate::store::{GatewayId, Heard, HeardChunk, LONGEST_GAP, MAX_BATCH, PERIODS_OF_SILENCE, Period};
 use crate::{Epoch, Place, Timestamp, VisitorId};
 
 /// The marks of the last periods.
@@ -31,7 +31,7 @@ impl Silence {
     /// A sweep at `now`; answers since when sweeps came without a gap.
     pub(super) fn watched_since(&mut self, now: Timestamp) -> Timestamp {
         let since = match self.swept {
-            Some((last, since)) if now <= last + SWEEP_GAP => since,
+            Some((last, since)) if now <= last + LONGEST_GAP => since,
             _ => now,
         };
         self.swept = Some((now, since));

@@ -11,7 +11,7 @@ use queue_core::{Life, Place, Timestamp, VisitorId};
 
 use super::{Collected, Judge, NodeFacts, Owner, Step, broken, require};
 use crate::simulation::wire::Reply;
-use crate::survival::facts::Knowledge;
+use crate::survival::facts::{Fact, Knowledge};
 use crate::survival::world::TERMS;
 
 /// How far a gateway's idea of shared time may be behind or ahead.
@@ -37,13 +37,16 @@ impl Judge {
         if told.len() < 2 {
             return Ok(());
         }
-        let traceless =
-            |owner: &Owner| self.fallen_back.iter().any(|(lost, kept)| lost.has(owner.given) && !kept.has(owner.given));
-        if told.iter().any(traceless) {
+        if told.iter().any(|owner| self.is_traceless(owner.given)) {
             self.excuse("places given twice by a server that fell back as itself");
             return Ok(());
         }
         broken(Invariant::N2, format!("place {place} was given to {told:?}"))
+    }
+
+    /// Whether a server that fell back as itself lost what it had given, and nothing told of it.
+    fn is_traceless(&self, given: Fact) -> bool {
+        self.fallen_back.iter().any(|(lost, kept)| lost.has(given) && !kept.has(given))
     }
 
     /// A visitor polled at a gateway, at shared time as that one knows it.
@@ -125,18 +128,17 @@ impl Judge {
     fn gave(&mut self, step: &Step<'_>, arrival: &Arrival, place: Place) -> Result<bool, Violation> {
         let visitor = arrival.visitor;
         let knows = &self.nodes[step.node].knows;
-        let facts = self.places.entry(place).or_default();
-        if let Some(owner) = facts.owners.iter().find(|owner| owner.visitor == visitor) {
-            let given = owner.given;
+        let owners = || self.places.get(&place).into_iter().flat_map(|facts| &facts.owners);
+        if let Some(Owner { given, .. }) = owners().find(|owner| owner.visitor == visitor).copied() {
             self.nodes[step.node].knows.learn(given);
             return Ok(false);
         }
-        let other = facts.owners.iter().find(|owner| knows.has(owner.given));
+        let other = owners().filter(|owner| knows.has(owner.given)).find(|owner| !self.is_traceless(owner.given));
         require(other.is_none(), Invariant::N2, || {
             format!("place {place} is given to {visitor:?} and was {other:?}'s")
         })?;
         let given = self.numbers.next();
-        facts.owners.push(Owner { visitor, given, told: false });
+        self.places.entry(place).or_default().owners.push(Owner { visitor, given, told: false });
         let fence = self.fences.get(&visitor).copied().unwrap_or_default();
         let fence_known =
             self.places.get(&fence).is_some_and(|fence| fence.owners.iter().any(|owner| knows.has(owner.given)));
@@ -183,8 +185,9 @@ impl Judge {
     pub(super) fn departed(&mut self, step: &Step<'_>, departure: &Departure, left: bool) {
         if left {
             self.spend(step.node, departure.place);
-            self.places.entry(departure.place).or_default().departed = true;
         }
+        // Whoever gives up a place that this server never gave is told that it is done; the others hear of it.
+        self.places.entry(departure.place).or_default().departed = true;
     }
 
     /// A place is used up.
@@ -233,8 +236,9 @@ impl Judge {
         for place in &call.called {
             facts.line.entry(*place).and_modify(|heard| *heard = step.now);
         }
+        let facts = &self.nodes[step.node];
         let between = facts.line.range((std::ops::Bound::Excluded(call.from), std::ops::Bound::Included(to)));
-        let passed = between.map(|(place, _)| *place).find(|place| !call.called.contains(place));
+        let passed = between.map(|(place, _)| *place).find(|place| !call.called.contains(place) && self.stays(*place));
         // A gateway that looked a moment ago has not heard of the very last return; it comes in called.
         let just = |place: &Place| {
             facts.returns.iter().rev().take(50).any(|(at, who)| who == place && *at + Duration::from_secs(2) > step.now)
@@ -334,10 +338,16 @@ impl Judge {
         heard.filter(|(at, polled, gateway)| counts(gateway) && alike(*at, *polled)).map(|(at, ..)| *at).next()
     }
 
+    /// Whether whoever has the place never gave it up.
+    fn stays(&self, place: Place) -> bool {
+        self.places.get(&place).is_none_or(|facts| !facts.departed)
+    }
+
     /// N1: who was heard in this life, and not silent since, is in the line.
     pub(super) fn line_is_there(&self, node: usize, mirror: &Mirror) -> Result<(), Violation> {
         let facts = &self.nodes[node];
-        let lost = facts.line.keys().find(|place| mirror.line.state(**place) != Some(PlaceState::Waiting));
+        let mut lost = facts.line.keys().filter(|place| mirror.line.state(**place) != Some(PlaceState::Waiting));
+        let lost = lost.find(|place| self.stays(**place));
         require(lost.is_none(), Invariant::N1, || {
             format!(
                 "place {lost:?} waits, and to the store it is {:?}",

@@ -59,6 +59,10 @@ impl Judge {
         if facts.departed || facts.used {
             return Ok(());
         }
+        if facts.owners.iter().any(|owner| owner.told && owner.visitor != visitor) {
+            self.excuse("places given twice by a server that fell back as itself, and used by the other");
+            return Ok(());
+        }
         let mut own = self.sessions.iter().filter(|session| session.session.id.visitor == visitor);
         let begun = own.next().is_some();
         // A claim that was carried out and whose answer reached nobody: nobody knows that the visitor never entered.

@@ -57,7 +57,7 @@ impl World {
             node: gateway.node,
             sent: now,
             caller: gateway.memory.caller(now),
-            knew: gateway.knows.clone(),
+            knew: gateway.knew(&request),
             request,
         };
         if gateway.cut_until > now || !self.stores.nodes[parcel.node].is_up {
@@ -166,7 +166,7 @@ impl World {
             node: gateway.node,
             sent: now,
             caller: gateway.memory.caller(now),
-            knew: gateway.knows.clone(),
+            knew: gateway.knew(&request),
             request,
         };
         let answer = self.execute(&parcel)?;
@@ -217,10 +217,12 @@ impl World {
         let Ok(stamped) = answer else { return Ok(()) };
         let gateway = &mut self.gateways[parcel.gateway];
         gateway.witness(&parcel.request, &stamped);
-        let mut knows = gateway.untold.take().unwrap_or_else(|| gateway.knows.clone());
+        let mut knows = gateway.knows.clone();
+        gateway.untold.iter().for_each(|untold| knows.merge(untold));
         self.judge.answered(&mut knows, &has, &parcel.request, &stamped);
         if knows.is_known_to(&self.judge.nodes[parcel.node].knows) {
             gateway.knows = knows;
+            gateway.untold = None;
         } else {
             gateway.untold = Some(knows);
         }
