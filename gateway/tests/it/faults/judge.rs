@@ -7,6 +7,7 @@ mod outage;
 mod places;
 mod planted;
 mod rate;
+mod recovery;
 mod report;
 mod seconds;
 mod shown;
@@ -15,6 +16,7 @@ pub(super) use self::inside::nobody_inside_noticed;
 pub(super) use self::outage::{
     finished_visits_hold_no_slot, no_arrival_was_refused, nobody_entered, waiting_saw_their_last_position,
 };
+pub(super) use self::recovery::recoveries;
 pub(super) use self::report::Report;
 pub(super) use self::seconds::Seconds;
 use super::record::Facts;

@@ -114,6 +114,13 @@ pub(super) struct Window {
     pub(super) to: Timestamp,
 }
 
+/// A server that was killed.
+#[derive(Clone, Debug)]
+pub(super) struct Kill {
+    pub(super) what: String,
+    pub(super) at: Timestamp,
+}
+
 /// Everything that is known of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {

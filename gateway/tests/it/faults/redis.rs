@@ -3,10 +3,12 @@
 mod node;
 mod running;
 mod sentinels;
+mod watched;
 mod wire;
 
 pub(super) use self::node::{Keeps, Node};
 use self::sentinels::Sentinels;
+pub(super) use self::watched::Watched;
 use crate::journey::wait::eventually;
 
 /// What the faults stand on: a replica has the primary's data, sentinels promote it when the primary is killed, and
@@ -18,8 +20,8 @@ async fn sentinels_promote_the_replica() {
     primary.must(&["SET", "seat", "4"]);
     replica.follow(primary.port()).await;
     let sentinels = Sentinels::watch(&primary);
-    eventually("they know each other", async || sentinels.know_everything().then_some(())).await;
-    assert_eq!(sentinels.primary(), Some(primary.port()), "{:?}", sentinels.ports());
+    eventually("they know each other", async || sentinels.know_everything(1).then_some(())).await;
+    assert_eq!(sentinels.primary(), Some(primary.port()), "{}", sentinels.url());
     primary.kill();
     let promoted = async || (sentinels.primary() == Some(replica.port())).then_some(());
     eventually("the replica is promoted", promoted).await;

@@ -9,5 +9,6 @@ mod store_stalls;
 // These need a line that survives its store: new epochs, places restored from tokens, provisional tokens.
 mod data_lost;
 mod data_old;
+mod servers_killed;
 mod store_away;
 mod two_primaries;

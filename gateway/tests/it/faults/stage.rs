@@ -9,8 +9,8 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use super::crowd::{Crowd, Manner};
 use super::gauges::Gauges;
-use super::judge::{Finding, Report, Seconds, judge};
-use super::record::{Facts, Limits, Window};
+use super::judge::{Finding, Report, Seconds, judge, recoveries};
+use super::record::{Facts, Kill, Limits, Window};
 use super::relay::{Flow, Relay};
 use super::shop::Shop;
 use crate::journey::setup::Setup;
@@ -80,6 +80,9 @@ pub(super) struct Stage {
     pub(super) gateways: Vec<Gateway>,
     gauges: Gauges,
     setup: Setup,
+    /// Each gateway's address of the store.
+    stores: Vec<String>,
+    kills: Vec<Kill>,
     began: Timestamp,
     fault: Window,
     /// Whether the fault is a partition with a primary on either side.
@@ -92,6 +95,17 @@ pub(super) struct Stage {
 impl Stage {
     /// `gateways` of them, each behind a relay to the Redis at `port`.
     pub(super) async fn set(scene: Scene, gateways: usize, port: u16) -> Self {
+        let relays: Vec<Relay> = (0..gateways).map(|_| Relay::to(port)).collect();
+        let stores = relays.iter().map(Relay::url).collect();
+        Self::set_behind(scene, relays, stores).await
+    }
+
+    /// `gateways` of them, which reach the store at `url` by themselves.
+    pub(super) async fn set_at(scene: Scene, gateways: usize, url: String) -> Self {
+        Self::set_behind(scene, Vec::new(), vec![url; gateways]).await
+    }
+
+    async fn set_behind(scene: Scene, relays: Vec<Relay>, stores: Vec<String>) -> Self {
         let seed = std::env::var(SEED).ok().map(|seed| seed.parse().expect("USHER_FAULTS_SEED is a number"));
         let seed = seed.unwrap_or_else(|| u64::from(u32::from_be_bytes(entropy::draw())));
         eprintln!("{}: {SEED}={seed} {CROWD}={}", scene.name, scene.waiting);
@@ -99,7 +113,6 @@ impl Stage {
         // A crowd's access log would be all that a failed test shows.
         let quiet = "[telemetry]\naccess_log = false\n";
         let setup = Setup::before_address(shop.address).room(&scene.room()).more(quiet);
-        let relays: Vec<Relay> = (0..gateways).map(|_| Relay::to(port)).collect();
         let crowd = Crowd::gather(setup.ring(), seed, &[]);
         let rng = StdRng::seed_from_u64(seed);
         let now = clock::now();
@@ -111,6 +124,8 @@ impl Stage {
             gateways: Vec::new(),
             gauges: Gauges::watch(Vec::new()),
             setup,
+            stores,
+            kills: Vec::new(),
             began: now,
             fault: Window { from: now, to: now },
             two_sides: false,
@@ -121,10 +136,10 @@ impl Stage {
         stage
     }
 
-    /// One gateway behind each relay.
+    /// One gateway for each address of the store.
     pub(super) async fn start_gateways(&mut self) {
-        for index in 0..self.relays.len() {
-            self.setup.set_redis(&self.relays[index].url());
+        for store in &self.stores {
+            self.setup.set_redis(store);
             self.gateways.push(Gateway::start(&self.setup).await);
         }
         for gateway in &self.gateways {
@@ -165,8 +180,22 @@ impl Stage {
             let count = (rush.as_secs_f64() * f64::from(RUSH_PER_SECOND)) as u32;
             self.crowd.comes(count, RUSH_PER_SECOND, Manner::Shopper);
         }
+        self.goes_on().await;
+    }
+
+    /// Something of that name is killed now.
+    pub(super) fn kills(&mut self, what: &str) {
+        let at = clock::now();
+        if self.kills.is_empty() {
+            self.fault.from = at;
+        }
+        self.kills.push(Kill { what: what.to_owned(), at });
+    }
+
+    /// Until the seed says so.
+    pub(super) async fn goes_on(&mut self) {
         let moment = Duration::from_millis(self.rng.random_range(200..1_200));
-        tokio::time::sleep(moment).await;
+        self.lasts(moment).await;
     }
 
     /// From now on something is broken.
@@ -229,6 +258,9 @@ impl Stage {
         let findings = judge(&facts);
         let report = Report::of(&facts);
         eprintln!("{}: {report}; over after {:.1} s", self.scene.name, clock::now().since(self.began).as_secs_f64());
+        for recovery in recoveries(&facts, &self.kills) {
+            eprintln!("{}: {recovery}", self.scene.name);
+        }
         Judged { name: self.scene.name, facts, findings, report }
     }
 }
