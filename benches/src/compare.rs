@@ -4,7 +4,7 @@ mod bed;
 pub mod options;
 mod process;
 pub mod report;
-mod usher;
+pub(crate) mod usher;
 
 use std::net::SocketAddr;
 use std::rc::Rc;

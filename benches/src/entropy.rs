@@ -8,3 +8,9 @@ use rand::RngExt;
 pub fn run_id() -> u64 {
     rand::rng().random()
 }
+
+/// Bytes that make a key.
+#[expect(clippy::disallowed_methods, reason = "the one place that draws entropy")]
+pub fn key() -> [u8; 32] {
+    rand::rng().random()
+}

@@ -16,3 +16,4 @@ pub mod rush;
 pub mod scrape;
 pub mod token;
 pub mod watch;
+pub mod wipe;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use benches::rush::checks::Verdict;
-use benches::{line, poll, rush};
+use benches::{line, poll, rush, wipe};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Command {
     Poll(poll::options::Options),
     /// A long line at the store's adapter: joins, positions against the sorted set, memory, the cost of a look
     Line(line::Options),
+    /// A long line whose store is wiped while everybody goes on polling; then the invariants are checked
+    Wipe(wipe::options::Options),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +63,13 @@ fn run(command: Command) -> anyhow::Result<bool> {
             print!("{report}");
             write_json(json.as_deref(), &report)?;
             Ok(report.wrong == 0)
+        }
+        Command::Wipe(options) => {
+            let json = options.json.clone();
+            let report = runtime.block_on(wipe::run(options))?;
+            print!("{report}");
+            write_json(json.as_deref(), &report)?;
+            Ok(name(report.broken()))
         }
     }
 }

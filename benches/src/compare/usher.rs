@@ -61,13 +61,13 @@ pub(super) fn ticket_cookie(ticket: &str) -> String {
     format!("usher-ticket-{OPEN_ROOM}={ticket}")
 }
 
-fn beside_this_program() -> anyhow::Result<PathBuf> {
+pub(crate) fn beside_this_program() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     Ok(own.with_file_name("usher"))
 }
 
 /// Two ports that are free now; nobody else on a quiet machine takes them in the next moments.
-fn free_addresses() -> anyhow::Result<[SocketAddr; 2]> {
+pub(crate) fn free_addresses() -> anyhow::Result<[SocketAddr; 2]> {
     let [one, other] = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
     Ok([one.local_addr()?, other.local_addr()?])
 }
