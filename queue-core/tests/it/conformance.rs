@@ -1,4 +1,5 @@
-//! One suite of behaviours that every store passes: each is told once and run on memory and on a real Redis.
+//! One suite of behaviours that every store passes: each is told once and run on memory and on a real Redis; those
+//! about a loss on a real Redis Cluster too.
 
 mod claiming;
 mod fence;
@@ -37,6 +38,41 @@ macro_rules! on_every_store {
             })+
         }
     };
+}
+
+/// Instantiates behaviours for a Redis Cluster, of which one node keeps the room.
+macro_rules! on_a_cluster {
+    ($($group:ident: [$($behaviour:ident),+ $(,)?])+) => {
+        mod cluster {
+            use super::World;
+            $(mod $group {
+                use super::World;
+                $(#[tokio::test]
+                async fn $behaviour() {
+                    if let Some(world) = World::on_cluster().await {
+                        super::super::$group::$behaviour(world).await;
+                    }
+                })+
+            })+
+        }
+    };
+}
+
+// What a loss needs of its store (merging, hearing, collecting) beyond what every room needs; the way to a cluster's nodes
+// itself is tested with the topologies.
+on_a_cluster! {
+    loss: [
+        a_wiped_store_is_healed,
+        unknown_sessions_count,
+        two_memories_make_one,
+        a_lagging_store_goes_on,
+        a_token_proves_its_place,
+        an_old_token_holds_nobody_up,
+        arrivals_are_collected_in_order,
+        the_silent_leave_and_the_heard_stay,
+        nobody_is_swept_past_a_gateway_that_has_not_told,
+        an_unconfirmed_session_costs_no_place,
+    ]
 }
 
 on_every_store! {

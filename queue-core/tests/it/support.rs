@@ -65,8 +65,13 @@ pub(crate) fn place(sequence: u32) -> Place {
 
 /// A store on that server which reads this clock instead of the server's.
 pub(crate) fn redis_store(server: &RedisServer, clock: &TestClock) -> RedisStore {
+    store_at(&server.url(), clock)
+}
+
+/// A store at that address which reads this clock instead of the server's.
+pub(crate) fn store_at(url: &str, clock: &TestClock) -> RedisStore {
     let settings = RedisSettings {
-        address: RedisAddress::parse(&server.url()).unwrap(),
+        address: RedisAddress::parse(url).unwrap(),
         deadline: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(5),
         response_timeout: Duration::from_secs(20),

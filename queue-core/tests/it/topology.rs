@@ -2,7 +2,7 @@
 
 mod ask;
 mod away;
-mod cluster;
+pub(crate) mod cluster;
 mod confirm;
 mod gateway;
 mod half_open;

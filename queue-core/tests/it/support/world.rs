@@ -14,7 +14,8 @@ use super::caller::Memory;
 use super::clock::TestClock;
 use super::redis_data::Dump;
 use super::redis_server::RedisServer;
-use super::{TERMS, crowds, limits, place, redis_store, ticket};
+use super::{TERMS, crowds, limits, place, redis_store, store_at, ticket};
+use crate::topology::cluster::Cluster;
 
 /// The epoch every test's room begins with.
 pub(crate) const EPOCH: u32 = 47_000;
@@ -26,7 +27,10 @@ pub(crate) struct World {
     pub(crate) room: RoomId,
     pub(crate) terms: Terms,
     pub(crate) memory: Memory,
+    /// The one that keeps the room.
     server: Option<RedisServer>,
+    /// The rest of its cluster.
+    _others: Vec<RedisServer>,
     memory_store: Option<Arc<MemoryStore>>,
 }
 
@@ -63,9 +67,27 @@ impl World {
         Some(Self::new(store, clock, Some(server)))
     }
 
+    /// A world on one node of a Redis Cluster; `None` where there is no Redis to start.
+    pub(crate) async fn on_cluster() -> Option<Self> {
+        let cluster = Cluster::start().await?;
+        let clock = TestClock::new();
+        let world = Self::new(Arc::new(store_at(&cluster.url(), &clock)), clock, None);
+        let (server, others) = cluster.split_at(world.room.as_str()).await;
+        Some(Self { server: Some(server), _others: others, ..world })
+    }
+
     fn new(store: Arc<dyn Store>, clock: TestClock, server: Option<RedisServer>) -> Self {
         let room = RoomId::new("concert").unwrap();
-        Self { store, clock, room, terms: TERMS, memory: Memory::default(), server, memory_store: None }
+        Self {
+            store,
+            clock,
+            room,
+            terms: TERMS,
+            memory: Memory::default(),
+            server,
+            _others: Vec::new(),
+            memory_store: None,
+        }
     }
 
     /// As if `count` visitors had joined. On a Redis it says so in the room's state, which a million joins would fill

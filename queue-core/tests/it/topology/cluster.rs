@@ -16,11 +16,11 @@ const SLOTS: [(u16, u16); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
 const ROOMS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
 
 /// Three primaries that share the slots.
-struct Cluster(Vec<RedisServer>);
+pub(crate) struct Cluster(Vec<RedisServer>);
 
 impl Cluster {
     /// `None` where there is no Redis.
-    async fn start() -> Option<Self> {
+    pub(crate) async fn start() -> Option<Self> {
         let nodes = SLOTS.iter().map(|_| node()).collect::<Option<Vec<_>>>()?;
         for ((node, _), (first, last)) in nodes.iter().zip(SLOTS) {
             let slots = ["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()];
@@ -65,9 +65,19 @@ impl Cluster {
         }
     }
 
-    fn gateway(&self) -> Gateway {
+    pub(crate) fn url(&self) -> String {
         let hosts: Vec<_> = self.0.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
-        Gateway::at(&format!("redis+cluster://{}", hosts.join(",")))
+        format!("redis+cluster://{}", hosts.join(","))
+    }
+
+    fn gateway(&self) -> Gateway {
+        Gateway::at(&self.url())
+    }
+
+    /// The node in charge of a room, and the others.
+    pub(crate) async fn split_at(mut self, room: &str) -> (RedisServer, Vec<RedisServer>) {
+        let node = self.node_of(room).await;
+        (self.0.remove(node), self.0)
     }
 
     /// A room on each of the first three nodes.
