@@ -14,8 +14,17 @@ pub const TICK: Duration = Duration::from_millis(100);
 pub const MAX_CALLS: u32 = 500;
 
 /// How far ahead of the bucket people are called: a called visitor claims at the next poll, so the tokens of the next
-/// moments are promised now, or the rate could never be reached.
-const CALL_AHEAD: Duration = Duration::from_secs(2);
+/// moments are promised now, or the rate could never be reached. Those who are called near the front come evenly within a
+/// second, half a second later on average: with more of them some would come in vain, and whoever asks next would be
+/// served before them.
+const CALL_AHEAD: Duration = Duration::from_millis(500);
+
+/// The same when the bucket is nearly full and tokens are about to be lost: those who are called come too slowly, or not
+/// at all, and nobody comes in vain to a full bucket.
+const CALL_AHEAD_WHEN_FULL: Duration = Duration::from_secs(2);
+
+/// A bucket is nearly full with this many of four parts.
+const NEARLY_FULL_OF_FOUR: u64 = 3;
 
 /// What the decision looks at.
 #[derive(Clone, Copy)]
@@ -79,7 +88,9 @@ impl ReleaseView<'_> {
         }
         let rate = limits.rate();
         let tokens = self.bucket.refilled(rate, now).tokens();
-        let soon = u64::from(rate.per_minute) * CALL_AHEAD.as_secs() / 60;
+        let nearly_full = tokens * 4 >= u64::from(limits.burst) * NEARLY_FULL_OF_FOUR;
+        let ahead = if nearly_full { CALL_AHEAD_WHEN_FULL } else { CALL_AHEAD };
+        let soon = (u128::from(rate.per_minute) * ahead.as_millis() / 60_000) as u64;
         let paid = (tokens + soon).saturating_sub(u64::from(self.reserved)).max(u64::from(tokens >= 1));
         let count = u64::from(slots.min(waiting).min(MAX_CALLS)).min(paid);
         let count = u32::try_from(count).unwrap_or(MAX_CALLS);
@@ -144,7 +155,20 @@ mod tests {
         let roomy = Limits { total_active_users: 1_000, ..limits() };
         assert!(matches!(decide(&roomy, &line(100, 90), 0, 90, 1), Release::Call { count: 1, .. }));
         assert_eq!(decide(&roomy, &line(100, 90), 0, 90, 0), Release::Hold(Held::NoToken));
-        assert!(matches!(decide(&roomy, &line(100, 0), 0, 0, 0), Release::Call { count: 20, .. }));
+        assert!(matches!(decide(&roomy, &line(100, 0), 0, 0, 0), Release::Call { count: 5, .. }));
+    }
+
+    /// No more are told to come than the bucket pays for when they come, or those who come in vain are overtaken; and when
+    /// tokens would be lost because they do not come, more are called.
+    #[test]
+    fn calls_as_many_as_the_bucket_pays_for() {
+        let roomy = Limits { total_active_users: 1_000, ..limits() };
+        let calls = |reserved, tokens| match decide(&roomy, &line(100, 0), 0, reserved, tokens) {
+            Release::Call { count, .. } => count,
+            Release::Hold(held) => panic!("{held:?}"),
+        };
+        assert_eq!((calls(0, 3), calls(6, 3)), (8, 2), "half a second of ten a second, and what is there");
+        assert_eq!((calls(0, 4), calls(6, 4)), (24, 18), "a nearly full bucket");
     }
 
     /// N5: a closed door calls nobody.
