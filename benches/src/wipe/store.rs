@@ -13,6 +13,9 @@ use crate::clock::{Clock, Moment};
 /// How often the frontier is looked at: a quarter of a release tick.
 const LOOK: Duration = Duration::from_millis(25);
 
+/// How long the gateways take to tell a store what it lost.
+const TOLD_AGAIN: Duration = Duration::from_secs(2);
+
 /// Visitors asked for at once.
 const ASKED_AT_ONCE: usize = 1_000;
 
@@ -95,9 +98,10 @@ impl Store {
         calls.get(calls.partition_point(|(frontier, _)| *frontier < place)).map(|(_, looked)| *looked)
     }
 
-    /// The first call that was seen after this moment.
+    /// The first call that was seen after this moment. A store that lost its frontier is told it again by the gateways, who
+    /// may have seen it a little further than we did: that is no call.
     pub(super) fn first_call_after(&self, moment: Moment) -> Option<Moment> {
-        self.calls.borrow().iter().map(|(_, looked)| *looked).find(|looked| *looked > moment)
+        self.calls.borrow().iter().map(|(_, looked)| *looked).find(|looked| *looked > moment + TOLD_AGAIN)
     }
 }
 

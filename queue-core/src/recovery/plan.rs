@@ -1,12 +1,13 @@
 //! What a gateway does about a store that remembers less than it should.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{LAG_HOLD, LOSS_HOLD, Witness};
 use crate::store::{
     Ask, Control, Inside, LimitsSource, Mirror, PastStretch, Proof, Proposal, StoreError, Summary, Testimony,
 };
-use crate::{Epoch, HighWater, Life, Place, Timestamp};
+use crate::{Epoch, HighWater, Life, Place, Timestamp, VisitorId};
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +109,11 @@ pub fn plan(
     };
     let mut ended: Vec<_> = witness.own_ended().collect();
     ended.extend(mirror.iter().flat_map(|mirror| mirror.ended.iter().map(|(visitor, until)| (*visitor, *until))));
+    // A testimony is told in parts, and another gateway may have ended a session that was begun here: it must not count
+    // again until the part that says so.
+    let over: HashSet<VisitorId> = ended.iter().map(|(visitor, _)| *visitor).collect();
+    let mut sessions = witness.sessions();
+    sessions.retain(|(session, _)| !over.contains(&session.id.visitor));
     Some(Testimony {
         ask,
         proof: if remembers && !by_tokens { Proof::Memory } else { Proof::Token },
@@ -120,7 +126,7 @@ pub fn plan(
         past,
         spent: witness.spent(),
         joins: witness.joins(),
-        sessions: witness.sessions(),
+        sessions,
         unconfirmed: witness.unconfirmed(),
         ended,
     })

@@ -72,6 +72,7 @@ on_a_cluster! {
         the_silent_leave_and_the_heard_stay,
         nobody_is_swept_past_a_gateway_that_has_not_told,
         an_unconfirmed_session_costs_no_place,
+        a_session_that_another_ended_is_not_told,
     ]
 }
 
@@ -159,5 +160,6 @@ on_every_store! {
         the_silent_leave_and_the_heard_stay,
         nobody_is_swept_past_a_gateway_that_has_not_told,
         an_unconfirmed_session_costs_no_place,
+        a_session_that_another_ended_is_not_told,
     ]
 }

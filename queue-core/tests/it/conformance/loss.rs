@@ -6,7 +6,9 @@ use queue_core::admission::Refusal;
 use queue_core::bits::PlaceState;
 use queue_core::line::Standing;
 use queue_core::recovery::{House, LONGEST_LAG, Trouble, Witness, plan};
-use queue_core::store::{Arrival, Claim, Claimed, Joined, Merged, Mirror, Renewal, Renewed, Session, StoreError};
+use queue_core::store::{
+    Arrival, Claim, Claimed, Ending, Joined, Merged, Mirror, Renewal, Renewed, Session, StoreError,
+};
 use queue_core::{Limits, Place, SessionId, VisitorId};
 
 use super::joining::shut;
@@ -389,4 +391,25 @@ pub(super) async fn an_unconfirmed_session_costs_no_place(mut w: World) {
     late.look(&w).await;
     let mirror = late.mirror.as_ref().unwrap();
     assert!(matches!(mirror.line.standing(place), Standing::Waiting { .. } | Standing::Called { .. }));
+}
+
+/// N6: a session begun here and ended through another gateway does not count again after a loss, not even until the part
+/// of the testimony that tells of its end.
+pub(super) async fn a_session_that_another_ended_is_not_told(mut w: World) {
+    w.open(limits()).await;
+    let mut gateway = Gateway::new();
+    let joined = gateway.join(&w, 1..=2).await;
+    assert!(w.end(Ending { session: session_of(&joined[0]) }).await);
+    gateway.look(&w).await;
+    let proposal = opening(limits(), 0).proposal;
+    let house =
+        House { proposal, session: w.terms.session, longest_poll: LONGEST_POLL, collect: Duration::ZERO, salt: 0 };
+    let testimony = plan(Trouble::Absent, &gateway.witness, gateway.mirror.as_ref(), &house, w.clock.now()).unwrap();
+    let told: Vec<VisitorId> = testimony.sessions.iter().map(|(session, _)| session.id.visitor).collect();
+    assert_eq!(told, [visitor(2)]);
+    assert_eq!(testimony.ended.iter().map(|(visitor, _)| *visitor).collect::<Vec<_>>(), [visitor(1)]);
+    w.wipe().await;
+    gateway.heal(&w, Trouble::Absent).await;
+    gateway.look(&w).await;
+    assert_eq!(gateway.mirror.as_ref().unwrap().summary.sessions, 1);
 }
