@@ -18,7 +18,10 @@ pub use self::caller::{Caller, Clock, Moment};
 pub use self::follow::{Change, Event, Follow, Gap, Mirror, News, Snapshot, Summary};
 pub use self::heard::{GatewayId, Heard, HeardChunk, LONGEST_GAP, PERIODS_OF_SILENCE, Period};
 pub use self::memory::{BadKeeping, MemoryStore};
-pub use self::redis::{AddressError, HostPort, Login, RedisAddress, RedisSettings, RedisStore, Trust, TrustError};
+pub use self::redis::{
+    AddressError, HostPort, Identity, IdentityError, Login, RedisAddress, RedisSettings, RedisStore, Tls, Trust,
+    TrustError,
+};
 pub use self::testimony::{Ask, Control, Inside, Merged, PastStretch, Proof, Testimony};
 use crate::admission::Refusal;
 use crate::high_water::{HighWater, Version};

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use queue_core::store::{AddressError, Login, RedisAddress, Trust};
+use queue_core::store::{AddressError, Identity, Login, RedisAddress, Trust};
 use secrecy::ExposeSecret as _;
 
 use super::reader::{Reader, section};
@@ -14,10 +14,14 @@ use super::secret::{SecretFile, SecretUrl};
 section! {
     /// Where the line lives.
     StoreSection, "[store]" {
-        /// `memory:` for one gateway; `redis://`, `rediss://`, `redis+sentinel://h1,h2,h3/name`, `redis+cluster://h1,h2,h3` to share.
+        /// `memory:` for one gateway; `redis://`, `rediss://`, `redis+sentinel://h1,h2,h3/name`, `rediss+sentinel://…`, `redis+cluster://h1,h2,h3` to share.
         url: SecretUrl = "memory:",
-        /// The PEM text of the only authorities that may vouch for a `rediss://` server; not given: those the host trusts.
+        /// The PEM text of the only authorities that may vouch for a server with TLS; not given: those the host trusts.
         ca_file: Option<String>,
+        /// The PEM text of the certificate that is shown to servers that ask for one; those that vouch for it after it.
+        client_cert_file: Option<String>,
+        /// The PEM text of its private key.
+        client_key_file: Option<SecretFile>,
         /// The user at the Sentinels, which do not share the primary's users.
         sentinel_user: Option<String>,
         /// The password at the Sentinels (their `requirepass`); not given: they want none.
@@ -78,8 +82,10 @@ const MOST_CONNECTIONS: u32 = 64;
 /// The largest file of certificate authorities in bytes: a host's whole list is a quarter of it.
 const LARGEST_CA_FILE: u64 = 1 << 20;
 
+const NO_TLS: &str = "is for a store with TLS; write rediss:// or rediss+sentinel:// in url";
+
 const FORMS: &str = "memory: · redis://[:${PASSWORD}@]host[:port][/database] · rediss://… · \
-                     redis+sentinel://h1,h2,h3/name · redis+cluster://h1,h2,h3";
+                     redis+sentinel://h1,h2,h3/name · rediss+sentinel://… · redis+cluster://h1,h2,h3";
 
 impl StoreSection {
     /// Whether several gateways share the store, as far as the URL can be read.
@@ -141,6 +147,7 @@ impl StoreSection {
             },
         };
         self.resolve_trust(address.as_mut(), reader);
+        self.resolve_identity(address.as_mut(), reader);
         self.resolve_sentinel_login(address.as_mut(), reader);
         Some(address.map_or(StoreUrl::Memory, |address| StoreUrl::Redis(Box::new(address))))
     }
@@ -154,10 +161,39 @@ impl StoreSection {
         match trust {
             Ok(trust) => {
                 if !address.is_some_and(|address| address.trust(trust)) {
-                    reader.findings.error(&self.ca_file.spot, "is for a store with TLS; write rediss:// in url");
+                    reader.findings.error(&self.ca_file.spot, NO_TLS);
                 }
             }
             Err(problem) => reader.findings.error(&self.ca_file.spot, problem),
+        }
+    }
+
+    fn resolve_identity(&self, address: Option<&mut RedisAddress>, reader: &mut Reader<'_, '_>) {
+        let (file, key) = match (self.client_cert_file.given(), self.client_key_file.given()) {
+            (Some(file), Some(key)) => (file, key),
+            (Some(_), None) if !self.client_key_file.given => {
+                return reader.findings.error(&self.client_cert_file.spot, "has no key; set client_key_file too");
+            }
+            (None, Some(_)) if !self.client_cert_file.given => {
+                return reader
+                    .findings
+                    .error(&self.client_key_file.spot, "has no certificate; set client_cert_file too");
+            }
+            _ => return,
+        };
+        let path = reader.folder.join(file);
+        let identity = contents(&path).map_err(|error| format!("cannot read {}: {error}", path.display())).and_then(
+            |certificate| {
+                Identity::new(&certificate, key.content.expose_secret().as_bytes()).map_err(|error| error.to_string())
+            },
+        );
+        match identity {
+            Ok(identity) => {
+                if !address.is_some_and(|address| address.identify(identity)) {
+                    reader.findings.error(&self.client_cert_file.spot, NO_TLS);
+                }
+            }
+            Err(problem) => reader.findings.error(&self.client_cert_file.spot, problem),
         }
     }
 

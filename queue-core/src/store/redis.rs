@@ -13,8 +13,8 @@ use redis::{RedisError, ServerErrorKind, Value};
 
 pub use self::address::{AddressError, HostPort, Login, RedisAddress};
 use self::confirm::Confirmer;
+pub use self::link::{Identity, IdentityError, Tls, Trust, TrustError};
 use self::link::{Link, LinkSettings, Script};
-pub use self::link::{Trust, TrustError};
 use self::scripts::{Arguments, SCRIPTS, Scripts};
 use super::{
     Arrival, Call, Called, Caller, Claim, Claimed, Clock, Departure, Ending, Follow, Heard, Joined, LONGEST_GAP,

@@ -1,7 +1,7 @@
 //! `[store]`: every way to reach a Redis can be said, and every mistake in it is named.
 
 use gateway::config::StoreUrl;
-use queue_core::store::{RedisAddress, Trust};
+use queue_core::store::{RedisAddress, Tls, Trust};
 use secrecy::ExposeSecret as _;
 
 use super::secrets::ed25519_pem;
@@ -44,14 +44,18 @@ fn address(store: &str) -> RedisAddress {
 #[test]
 fn every_form_is_taken() {
     let parsed = address("url = \"rediss://me:${PW}@store.example/3\"\nca_file = \"ca.pem\"");
-    let RedisAddress::Server { at, tls: Some(Trust::Only(roots)), login, database: 3 } = parsed else {
+    let RedisAddress::Server { at, tls: Some(Tls { trust: Trust::Only(roots), .. }), login, database: 3 } = parsed
+    else {
         panic!("not {parsed:?}")
     };
     assert_eq!((at.to_string().as_str(), roots.len()), ("store.example:6379", 1));
     assert_eq!((login.user.as_deref(), login.password.unwrap().expose_secret()), (Some("me"), "hun/ter@2"));
 
     let parsed = address("url = \"rediss://h\"");
-    assert!(matches!(parsed, RedisAddress::Server { tls: Some(Trust::Host), .. }), "{parsed:?}");
+    assert!(
+        matches!(parsed, RedisAddress::Server { tls: Some(Tls { trust: Trust::Host, identity: None }), .. }),
+        "{parsed:?}"
+    );
 
     let keys = "sentinel_user = \"usher\"\nsentinel_password_file = \"sentinel.password\"";
     let parsed = address(&format!("url = \"redis+sentinel://:${{PW}}@a,b:7,c/mymaster\"\n{keys}"));
@@ -89,6 +93,16 @@ fn mistakes_are_named() {
         ("url = \"redis://h\"\nca_file = \"ca.pem\"", "write rediss://"),
         ("url = \"rediss://h\"\nca_file = \"none.pem\"", "cannot read"),
         ("url = \"rediss://h\"\nca_file = \"ticket.pem\"", "holds no certificate"),
+        ("url = \"rediss://h\"\nclient_cert_file = \"ca.pem\"", "set client_key_file too"),
+        ("url = \"rediss://h\"\nclient_key_file = \"ticket.pem\"", "set client_cert_file too"),
+        (
+            "url = \"rediss://h\"\nclient_cert_file = \"ca.pem\"\nclient_key_file = \"ticket.pem\"",
+            "is not the key of the certificate",
+        ),
+        (
+            "url = \"rediss://h\"\nclient_cert_file = \"ticket.pem\"\nclient_key_file = \"ticket.pem\"",
+            "holds no certificate",
+        ),
         ("url = \"redis://h\"\nsnapshot_file = \"rooms.json\"", "is for the memory store"),
         ("url = \"redis://h\"\nsentinel_password_file = \"sentinel.password\"", "write redis+sentinel://"),
         ("url = \"redis+sentinel://h/n\"\nsentinel_user = \"me\"", "set sentinel_password_file too"),

@@ -7,7 +7,7 @@ use std::fmt;
 use secrecy::SecretString;
 
 pub use self::parse::AddressError;
-use super::link::Trust;
+use super::link::Tls;
 
 /// The port of a Redis server when none is given.
 pub(super) const SERVER_PORT: u16 = 6379;
@@ -20,7 +20,8 @@ pub(super) const SENTINEL_PORT: u16 = 26379;
 /// The forms of [`RedisAddress::parse`]; user and password may be written in percent-encoding:
 ///
 /// - `redis://[user][:password@]host[:port][/database]`, and `rediss://…` for TLS
-/// - `redis+sentinel://[user][:password@]host[:26379],host,host/name[/database]`
+/// - `redis+sentinel://[user][:password@]host[:26379],host,host/name[/database]`, and `rediss+sentinel://…` for TLS with the
+///   Sentinels and with the servers they name
 /// - `redis+cluster://[user][:password@]host[:port],host,host`
 #[derive(Clone, Debug)]
 pub enum RedisAddress {
@@ -28,8 +29,8 @@ pub enum RedisAddress {
     Server {
         /// Where it listens.
         at: HostPort,
-        /// Who vouches for its certificate; `None`: no TLS.
-        tls: Option<Trust>,
+        /// `None`: no TLS.
+        tls: Option<Tls>,
         /// Who we are there.
         login: Login,
         /// The numbered database.
@@ -41,6 +42,8 @@ pub enum RedisAddress {
         sentinels: Vec<HostPort>,
         /// What they call the primary.
         name: String,
+        /// With the Sentinels and with the primary alike; `None`: no TLS.
+        tls: Option<Tls>,
         /// Who we are at the primary.
         login: Login,
         /// Who we are at the Sentinels.

@@ -30,7 +30,7 @@ use crate::store::StoreError;
 
 pub(super) use self::connection::Connection;
 pub(super) use self::script::Script;
-pub use self::tls::{Trust, TrustError};
+pub use self::tls::{Identity, IdentityError, Tls, Trust, TrustError};
 
 /// How patient a link is.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use queue_core::store::{Joined, RedisAddress, StoreError, Trust};
+use queue_core::store::{Identity, IdentityError, Joined, RedisAddress, StoreError, Trust};
 use tempfile::TempDir;
 
 use super::gateway::{Gateway, settings};
@@ -43,6 +43,28 @@ impl Authority {
         self.0.path().join(file).to_str().unwrap().to_owned()
     }
 
+    /// What a server needs for TLS on this port, with certificates asked of its clients or not, one setting a line.
+    fn settings(&self, port: u16, asks: &str) -> Vec<[String; 2]> {
+        let files = [("tls-cert-file", "store.crt"), ("tls-key-file", "store.key"), ("tls-ca-cert-file", "ca.crt")];
+        let files = files.map(|(option, file)| [option.to_owned(), self.path(file)]);
+        let port = port.to_string();
+        let own = [["port", "0"], ["tls-port", &port], ["tls-auth-clients", asks]];
+        own.map(|setting| setting.map(str::to_owned)).into_iter().chain(files).collect()
+    }
+
+    /// A server behind TLS.
+    fn server(&self, asks: &str) -> Option<RedisServer> {
+        RedisServer::start_with(|port, _| {
+            self.settings(port, asks).into_iter().flat_map(|[option, value]| [format!("--{option}"), value]).collect()
+        })
+    }
+
+    /// The certificate that it signed may be shown by clients too.
+    fn identity(&self) -> Identity {
+        let read = |file| std::fs::read(self.path(file)).unwrap();
+        Identity::new(&read("store.crt"), &read("store.key")).unwrap()
+    }
+
     fn trust(&self) -> Trust {
         Trust::only(&std::fs::read(self.path("ca.crt")).unwrap()).unwrap()
     }
@@ -67,13 +89,7 @@ fn gateway(port: u16, trust: Option<Trust>) -> Gateway {
 #[tokio::test]
 async fn only_the_right_authority_vouches() {
     let (ours, other) = (Authority::new(), Authority::new());
-    let server = RedisServer::start_with(|port, _| {
-        let options = ["--port", "0", "--tls-port", &port.to_string(), "--tls-auth-clients", "no"].map(str::to_owned);
-        let files =
-            [("--tls-cert-file", "store.crt"), ("--tls-key-file", "store.key"), ("--tls-ca-cert-file", "ca.crt")];
-        let files = files.into_iter().flat_map(|(option, file)| [option.to_owned(), ours.path(file)]);
-        options.into_iter().chain(files).collect()
-    });
+    let server = ours.server("no");
     let Some(server) = server else { return };
     let mut trusting = gateway(server.port(), Some(ours.trust()));
     eventually("a room", async || trusting.open(1).await.ok()).await;
@@ -99,4 +115,60 @@ fn authorities_must_be_readable() {
     assert!(Trust::only(b"").unwrap_err().to_string().contains("holds no certificate"));
     let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     assert!(Trust::only(broken).unwrap_err().to_string().contains("cannot be read"));
+}
+
+/// A server that asks for a certificate is used with one that its authority signed, and says no to whoever has none.
+#[tokio::test]
+async fn a_server_asks_for_a_certificate() {
+    let ours = Authority::new();
+    let Some(server) = ours.server("yes") else { return };
+    let url = format!("rediss://127.0.0.1:{}", server.port());
+    let mut known = gateway_at(&url, &ours, Some(ours.identity()));
+    eventually("a room", async || known.open(1).await.ok()).await;
+    known.every_operation().await.unwrap();
+    let mut stranger = gateway_at(&url, &ours, None);
+    let refused = async || stranger.open(1).await.err().filter(|error| *error != StoreError::Timeout);
+    eventually("the refusal", refused).await;
+}
+
+/// Sentinels and the server they name, all with TLS and all asking for a certificate.
+#[tokio::test]
+async fn sentinels_with_tls() {
+    let ours = Authority::new();
+    let Some(server) = ours.server("yes") else { return };
+    let sentinel = RedisServer::start_with(|port, dir| {
+        let file = dir.join("sentinel.conf");
+        let settings = ours.settings(port, "yes");
+        let lines = settings.iter().map(|[option, value]| format!("{option} {value}"));
+        let watched = format!("sentinel monitor mymaster 127.0.0.1 {} 1", server.port());
+        let lines: Vec<_> = lines.chain(["tls-replication yes".to_owned(), watched]).collect();
+        std::fs::write(&file, lines.join("\n")).unwrap();
+        vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()]
+    });
+    let Some(sentinel) = sentinel else { return };
+    let url = format!("sentinel://127.0.0.1:{}/mymaster", sentinel.port());
+    let mut known = gateway_at(&format!("rediss+{url}"), &ours, Some(ours.identity()));
+    eventually("a room", async || known.open(1).await.ok()).await;
+    known.every_operation().await.unwrap();
+    let mut plain = Gateway::at(&format!("redis+{url}"));
+    eventually("the refusal", async || plain.open(1).await.err().filter(|error| *error != StoreError::Timeout)).await;
+}
+
+fn gateway_at(url: &str, authority: &Authority, identity: Option<Identity>) -> Gateway {
+    let mut address = RedisAddress::parse(url).unwrap();
+    assert!(address.trust(authority.trust()));
+    identity.into_iter().for_each(|identity| assert!(address.identify(identity)));
+    Gateway::with(settings(address))
+}
+
+/// A certificate of ours that cannot be used is told before anything connects.
+#[test]
+fn certificates_must_belong_to_their_keys() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let read = |authority: &Authority, file| std::fs::read(authority.path(file)).unwrap();
+    let (certificate, key) = (read(&ours, "store.crt"), read(&ours, "store.key"));
+    assert_eq!(Identity::new(&key, &key).unwrap_err(), IdentityError::Certificate);
+    assert_eq!(Identity::new(&certificate, &certificate).unwrap_err(), IdentityError::Key);
+    assert!(matches!(Identity::new(&certificate, &read(&other, "store.key")), Err(IdentityError::Pair(_))));
+    assert!(!format!("{:?}", ours.identity()).contains("PRIVATE"));
 }

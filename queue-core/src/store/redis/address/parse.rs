@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::{HostPort, Login, RedisAddress, SENTINEL_PORT, SERVER_PORT};
-use crate::store::redis::link::Trust;
+use crate::store::redis::link::{Identity, Tls, Trust};
 
 /// The most hosts an address may list: each is asked at every fail-over.
 const MOST_HOSTS: usize = 32;
@@ -12,7 +12,9 @@ const MOST_HOSTS: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Another kind of store, or none.
-    #[error("is not the address of a Redis; write redis://, rediss://, redis+sentinel:// or redis+cluster://")]
+    #[error(
+        "is not the address of a Redis; write redis://, rediss://, redis+sentinel://, rediss+sentinel:// or redis+cluster://"
+    )]
     Scheme,
     /// Nobody to ask.
     #[error("names no host; write one after \"://\"")]
@@ -63,10 +65,10 @@ impl RedisAddress {
             "redis" | "rediss" => {
                 let [at] = <[HostPort; 1]>::try_from(HostPort::list(hosts, SERVER_PORT)?)
                     .map_err(|_| AddressError::SeveralHosts)?;
-                let tls = (scheme == "rediss").then_some(Trust::Host);
+                let tls = (scheme == "rediss").then_some(Tls::HOST);
                 Ok(Self::Server { at, tls, login, database: database(path)? })
             }
-            "redis+sentinel" => {
+            "redis+sentinel" | "rediss+sentinel" => {
                 let sentinels = HostPort::list(hosts, SENTINEL_PORT)?;
                 let (name, number) = path.split_once('/').unwrap_or((path, ""));
                 no_options(name)?;
@@ -74,7 +76,8 @@ impl RedisAddress {
                     return Err(AddressError::NoName);
                 }
                 let (name, sentinel_login) = (name.to_owned(), Login::default());
-                Ok(Self::Sentinel { sentinels, name, login, sentinel_login, database: database(number)? })
+                let tls = (scheme == "rediss+sentinel").then_some(Tls::HOST);
+                Ok(Self::Sentinel { sentinels, name, tls, login, sentinel_login, database: database(number)? })
             }
             "redis+cluster" => {
                 no_options(path)?;
@@ -87,12 +90,18 @@ impl RedisAddress {
 
     /// Trusts only these; answers whether the address has TLS at all.
     pub fn trust(&mut self, trust: Trust) -> bool {
+        self.tls().map(|tls| tls.trust = trust).is_some()
+    }
+
+    /// Shows this certificate to servers that ask for one; answers whether the address has TLS at all.
+    pub fn identify(&mut self, identity: Identity) -> bool {
+        self.tls().map(|tls| tls.identity = Some(identity)).is_some()
+    }
+
+    const fn tls(&mut self) -> Option<&mut Tls> {
         match self {
-            Self::Server { tls: Some(tls), .. } => {
-                *tls = trust;
-                true
-            }
-            _ => false,
+            Self::Server { tls, .. } | Self::Sentinel { tls, .. } => tls.as_mut(),
+            Self::Cluster { .. } => None,
         }
     }
 
@@ -199,6 +208,10 @@ mod tests {
         let RedisAddress::Sentinel { sentinels, name, login, database, .. } = parsed else { panic!("no Sentinels") };
         assert_eq!(hosts(&sentinels), ["a:26379", "b:7", "c:26379"]);
         assert_eq!((name.as_str(), database, login.user.is_none()), ("mymaster", 2, true));
+        for (scheme, has_tls) in [("redis", false), ("rediss", true)] {
+            let parsed = RedisAddress::parse(&format!("{scheme}+sentinel://a/mymaster")).unwrap();
+            assert!(matches!(parsed, RedisAddress::Sentinel { tls, .. } if tls.is_some() == has_tls));
+        }
         assert_eq!(login.password.unwrap().expose_secret(), "pw");
     }
 

@@ -1,10 +1,10 @@
-//! Who vouches for a server's certificate.
+//! TLS: who vouches for a server's certificate, and who we are to it.
 
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
@@ -40,6 +40,89 @@ pub enum TrustError {
     Empty,
 }
 
+/// Who we are to a server that asks for a certificate (`tls-auth-clients`). Its `Debug` shows no key.
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self { chain: self.chain.clone(), key: self.key.clone_key() }
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({} certificates)", self.chain.len())
+    }
+}
+
+/// Why a certificate of our own cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// Not the text between BEGIN CERTIFICATE and END CERTIFICATE.
+    #[error(
+        "client_cert_file holds no certificate that can be read; put in its PEM text, those that vouch for it after it"
+    )]
+    Certificate,
+    /// Not the text between BEGIN PRIVATE KEY and END PRIVATE KEY.
+    #[error("client_key_file holds no private key that can be read; put in its PEM text, without a password")]
+    Key,
+    /// Both can be read, and do not belong together.
+    #[error("client_key_file is not the key of the certificate in client_cert_file: {0}")]
+    Pair(String),
+}
+
+impl Identity {
+    /// From the PEM texts of a certificate, with those that vouch for it after it, and of its key.
+    ///
+    /// # Errors
+    /// When one cannot be read, or they do not belong together.
+    pub fn new(certificate: &[u8], key: &[u8]) -> Result<Self, IdentityError> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
+        let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(IdentityError::Certificate)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| IdentityError::Key)?;
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        rustls::sign::CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider)
+            .map_err(|error| IdentityError::Pair(error.to_string()))?;
+        Ok(Self { chain, key })
+    }
+}
+
+/// How TLS is spoken with a server.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Who vouches for the server.
+    pub trust: Trust,
+    /// Who we are, to servers that ask.
+    pub identity: Option<Identity>,
+}
+
+impl Tls {
+    /// The host's own roots, and no certificate of ours.
+    pub(crate) const HOST: Self = Self { trust: Trust::Host, identity: None };
+
+    /// What speaks TLS so. The host's roots are read here, once, and not at every connect.
+    pub(super) fn connector(&self) -> Result<TlsConnector, StoreError> {
+        let roots = match &self.trust {
+            Trust::Only(roots) => roots.clone(),
+            Trust::Host => Arc::new(host_roots()?),
+        };
+        let unusable = |error: rustls::Error| StoreError::Io(error.to_string());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(unusable)?
+            .with_root_certificates(roots);
+        let config = match self.identity.clone() {
+            Some(Identity { chain, key }) => config.with_client_auth_cert(chain, key).map_err(unusable)?,
+            None => config.with_no_client_auth(),
+        };
+        Ok(TlsConnector::from(Arc::new(config)))
+    }
+}
+
 impl Trust {
     /// Trusts the certificate authorities of this PEM text.
     ///
@@ -52,21 +135,6 @@ impl Trust {
             roots.add(certificate).map_err(|error| TrustError::Unreadable(error.to_string()))?;
         }
         if roots.is_empty() { Err(TrustError::Empty) } else { Ok(Self::Only(Arc::new(roots))) }
-    }
-
-    /// What speaks TLS to servers that these vouch for. The host's roots are read here, once, and not at every connect.
-    pub(super) fn connector(&self) -> Result<TlsConnector, StoreError> {
-        let roots = match self {
-            Self::Only(roots) => roots.clone(),
-            Self::Host => Arc::new(host_roots()?),
-        };
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| StoreError::Io(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(TlsConnector::from(Arc::new(config)))
     }
 }
 

@@ -34,12 +34,13 @@ impl Topology {
     pub(super) fn new(address: RedisAddress, settings: &LinkSettings) -> Result<Self, StoreError> {
         let way = match address {
             RedisAddress::Server { at, tls, login, database } => {
-                let connector = tls.map(|trust| trust.connector()).transpose()?;
+                let connector = tls.map(|tls| tls.connector()).transpose()?;
                 Way::Server { at, dialer: Dialer::new(connector, &login, database) }
             }
-            RedisAddress::Sentinel { sentinels, name, login, sentinel_login, database } => {
-                let sentinels = Sentinels::new(sentinels, name, Dialer::new(None, &sentinel_login, 0));
-                Way::Sentinel { sentinels, dialer: Dialer::new(None, &login, database) }
+            RedisAddress::Sentinel { sentinels, name, tls, login, sentinel_login, database } => {
+                let connector = tls.map(|tls| tls.connector()).transpose()?;
+                let sentinels = Sentinels::new(sentinels, name, Dialer::new(connector.clone(), &sentinel_login, 0));
+                Way::Sentinel { sentinels, dialer: Dialer::new(connector, &login, database) }
             }
             RedisAddress::Cluster { nodes, login } => Way::Cluster(Box::new(Cluster::new(&nodes, &login, settings)?)),
         };
