@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::ensure;
+use queue_core::VisitorId;
 use tokio::task::LocalSet;
 
 use self::crowd::{Crowd, Phase};
@@ -55,6 +56,9 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
     let told = local.run_until(run).await?;
     Ok(judge::report(&options, &crowd, &store, &watch, &servers, &told))
 }
+
+/// Whoever has polled is in the store this much later at most.
+const ON_THE_WAY: Duration = Duration::from_secs(1);
 
 /// What happened when.
 struct Story {
@@ -110,7 +114,7 @@ async fn tell(
     crowd.wiped.set(Some(wiped));
     let again = crowd.comes_again(options.within);
     clock.sleep_until(wiped + options.within).await;
-    let restored = look(crowd, store).await?;
+    let restored = look(clock, crowd, store).await?;
     clock.sleep_until(wiped + options.span).await;
     Ok(Story { waiting, calm_polls, wiped, again, restored, ended: clock.now() })
 }
@@ -137,7 +141,7 @@ async fn fill(options: &Options, clock: &Clock, crowd: &Crowd) -> anyhow::Result
 }
 
 /// Who is in the store again.
-async fn look(crowd: &Crowd, store: &Store) -> anyhow::Result<Restored> {
+async fn look(clock: &Clock, crowd: &Crowd, store: &Store) -> anyhow::Result<Restored> {
     let (mut ids, mut places, mut silent) = (Vec::new(), Vec::new(), 0);
     for visitor in crowd.visitors.borrow().iter().filter(|visitor| visitor.phase == Phase::Waiting) {
         match (visitor.id, visitor.record.place(), visitor.polled) {
@@ -148,7 +152,14 @@ async fn look(crowd: &Crowd, store: &Store) -> anyhow::Result<Restored> {
             _ => silent += 1,
         }
     }
-    let found = store.places(&ids).await?;
+    let mut found = store.places(&ids).await?;
+    // Whoever polled in the last moment may be on the way into the store.
+    let absent: Vec<usize> = (0..found.len()).filter(|index| found[*index].is_none()).collect();
+    clock.sleep_until(clock.now() + ON_THE_WAY).await;
+    let again: Vec<VisitorId> = absent.iter().map(|index| ids[*index]).collect();
+    for (index, place) in absent.into_iter().zip(store.places(&again).await?) {
+        found[index] = place;
+    }
     let missing = found.iter().filter(|place| place.is_none()).count();
     let displaced = found.iter().zip(&places).filter(|(found, place)| found.is_some_and(|found| found != **place));
     Ok(Restored { polled: ids.len(), silent, missing, displaced: displaced.count() })

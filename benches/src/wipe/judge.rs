@@ -95,19 +95,21 @@ fn judge(
     let mut verdicts = vec![
         order::no_token_refused(records),
         order::nothing_shared(records),
-        Verdict::counted("N1", format!("whoever polled is in the store {within} s after it"), restored.missing as u64),
-        Verdict::counted("N1", "at the place that the token signs", restored.displaced as u64),
         order::places_follow_arrival(records),
         order::nobody_overtaken(records),
         order::growth_is_explained(records),
         cohort::within(records, watch.highest_active(), options.limit),
         rate::within(records, rate::Bound::new(f64::from(options.rate), None)),
         Verdict::counted("N13", "no used token is let in again", again),
-        Verdict::counted("N1", "everybody who waits is answered in order in the end", late as u64),
     ];
     if options.loss == Loss::Nothing {
         let late = turns.beyond_the_interval.iter().filter(|delay| **delay > TURN).count() as u64;
         verdicts.push(Verdict::counted("called", "able to enter 1 s + the visitor's own interval after", late));
+    } else {
+        let stored = format!("whoever polled is in the store {within} s after it");
+        verdicts.push(Verdict::counted("N1", stored, restored.missing as u64));
+        verdicts.push(Verdict::counted("N1", "at the place that the token signs", restored.displaced as u64));
+        verdicts.push(Verdict::counted("N1", "everybody who waits is answered in order in the end", late as u64));
     }
     verdicts
 }
