@@ -40,8 +40,8 @@ pub const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long a gateway counts as there after it was last heard: three heartbeats.
 pub const MEMBER_FOR: Duration = Duration::from_secs(3);
 
-/// Decisions about one key after which the store may be asked again.
-pub const DECISIONS_PER_CALL: u32 = 50;
+/// Decisions about one key after which the store may be asked again: 50 for a call, with room for heartbeats.
+pub const DECISIONS_PER_CALL: u32 = 60;
 
 /// The time after which the store may be asked again about one key, however few decisions there were.
 pub const CALL_PERIOD: Duration = Duration::from_millis(100);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use queue_core::Timestamp;
-use queue_core::limit::lease::{Ask, Away, Grant, HEARTBEAT, LIFETIME, Purse, Spend, Standing};
+use queue_core::limit::lease::{Ask, Away, HEARTBEAT, LIFETIME, Purse, Spend, Standing};
 use queue_core::limit::{Fill, Quota, Rule as _, TokenBucket};
 use queue_core::store::{GatewayId, LeaseCaller, LeaseStore as _, Leased, MemoryStore};
 
@@ -20,6 +20,9 @@ const DEADLINE: Duration = Duration::from_millis(50);
 
 /// How long each run goes on.
 const RUN: Duration = Duration::from_secs(30);
+
+/// Requests a second at a gateway in a quiet time.
+const TRICKLE: u64 = 5;
 
 /// What goes wrong, in parts of a thousand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,6 +87,7 @@ struct Run {
     alone: Fill,
     alone_passed: u64,
     passed: u64,
+    /// While there was load.
     decisions: u64,
     calls: u64,
     broken: bool,
@@ -142,9 +146,8 @@ impl Run {
             self.deliver();
             for at in 0..self.gateways.len() {
                 self.beat(at);
-                // Waves of a second each: nothing, the average, twice that.
-                let wave = (now.as_secs() + at as u64) % 3;
-                let whole = per_second * wave;
+                // Waves of three seconds each: a trickle while buckets fill, the average, twice that.
+                let whole = if is_quiet(now) { TRICKLE } else { per_second * wave(now) };
                 let requests = whole / 1_000 + u64::from(self.dice.chance(whole % 1_000, 1_000));
                 (0..requests).for_each(|_| self.request(at));
             }
@@ -154,7 +157,7 @@ impl Run {
 
     fn request(&mut self, at: usize) {
         let now = self.clock.now();
-        self.decisions += 1;
+        self.decisions += u64::from(!is_quiet(now));
         if now >= TestClock::START + LISTENS {
             self.alone_passed +=
                 u64::from(TokenBucket(self.quota).decide(&mut self.alone, now, NonZeroU32::MIN).is_ok());
@@ -209,7 +212,7 @@ impl Run {
     }
 
     fn send_call(&mut self, at: usize, asks: Vec<Ask>) {
-        self.calls += 1;
+        self.calls += u64::from(!is_quiet(self.clock.now()));
         let gateway = &self.gateways[at];
         let id = gateway.id;
         let caller = gateway.memory.caller(GatewayId(id), self.clock.now());
@@ -293,6 +296,14 @@ impl Run {
     fn used(&self) -> f64 {
         self.passed as f64 / self.alone_passed as f64
     }
+}
+
+fn wave(now: Timestamp) -> u64 {
+    now.as_secs() / 3 % 3
+}
+
+fn is_quiet(now: Timestamp) -> bool {
+    wave(now) == 0
 }
 
 const BAD: Trouble = Trouble { lost: 100, doubled: 200, slow_ms: 60, crashes: 1, losses: 1 };
