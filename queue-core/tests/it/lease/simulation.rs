@@ -306,7 +306,7 @@ fn is_quiet(now: Timestamp) -> bool {
     wave(now) == 0
 }
 
-const BAD: Trouble = Trouble { lost: 100, doubled: 200, slow_ms: 60, crashes: 1, losses: 1 };
+const BAD: Trouble = Trouble { lost: 100, doubled: 200, slow_ms: 30, crashes: 1, losses: 1 };
 const FINE: Trouble = Trouble { lost: 0, doubled: 0, slow_ms: 2, crashes: 0, losses: 0 };
 
 fn quotas() -> [Quota; 4] {
