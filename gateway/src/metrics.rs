@@ -13,7 +13,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder as _, IntCounter, IntGaugeVec, Opts, Registry, TextEncoder};
 
 pub use self::http::{AbortPhase, HttpMetrics, ListenerMetrics, Rejection, RequestKind};
-pub use self::limit::LimitMetrics;
+pub use self::limit::{LimitMetrics, register_tracked_keys};
 pub use self::room::{Departure, Outcome, PollResult, RoomMetricFamilies, RoomMetrics};
 pub use self::store::StoreMetrics;
 pub use self::upstream::{UpstreamHandles, UpstreamMetrics};

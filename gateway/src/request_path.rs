@@ -138,10 +138,13 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
     let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now: visit.now };
     let pass = judge(worker, room, &desk, &visit.request);
     let visitor = pass.as_ref().ok().map(|pass| pass.ticket.session.visitor);
-    if let Err(limited) = worker.shape(room, visit.client, visitor, visit.now) {
-        metrics.decided(Outcome::Limited);
-        return refused(worker, respond::limited(&limited), visit.wants);
-    }
+    let passed = match worker.shape(room, visit.client, visitor, visit.now).await {
+        Ok(passed) => passed,
+        Err(limited) => {
+            metrics.decided(Outcome::Limited);
+            return (RequestKind::Refused, respond::limited(worker, &limited, visit.wants));
+        }
+    };
     let (verdict, if_waiting) = match pass {
         Ok(pass) => (Verdict::Pass(pass, None), Outcome::Waiting),
         Err(outcome) => (ask_the_line(worker, room, &desk, &visit.request).await, outcome),
@@ -152,7 +155,8 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
             let undecided = granted.as_ref().is_some_and(|granted| granted.degraded);
             metrics.decided(if undecided { Outcome::FailOpen } else { Outcome::Admitted });
             visit.connection.set_idle_class(IdleClass::Admitted);
-            let response = admitted(worker, room, &desk, visit, &pass).await;
+            let mut response = admitted(worker, room, &desk, visit, &pass).await;
+            worker.shared.shaper.fields().passed(&passed, response.headers_mut());
             let response = match granted {
                 Some(granted) => respond::with_credentials(worker, room, &granted, response),
                 None => response,
@@ -285,23 +289,30 @@ async fn admitted(
     response
 }
 
-/// Forwards to an open path. Whoever shows a good ticket is still told to the upstream.
+/// Forwards to an open path. Whoever shows a good ticket is still told to the upstream, and counted as that visitor.
 async fn open(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (RequestKind, Response<ResponseBody>) {
     let front = worker.front(room);
-    if let Err(limited) = worker.shape(room, visit.client, None, visit.now) {
-        front.room.metrics.decided(Outcome::Limited);
-        return refused(worker, respond::limited(&limited), visit.wants);
-    }
-    front.room.metrics.decided(Outcome::Open);
     let snapshot = front.room.snapshot();
     let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now: visit.now };
     let shown = worker.cookies(room).ticket(visit.request.headers());
-    let response = match worker.door.judge(shown, desk.room.id(), desk.keys, desk.time(), |_| {}) {
-        Judgement::Good(pass) if !snapshot.has_ended(pass.ticket.session.visitor) => {
-            admitted(worker, room, &desk, visit, &pass).await
-        }
-        _ => forwarded(worker, room, visit, None).await.0,
+    let pass = match worker.door.judge(shown, desk.room.id(), desk.keys, desk.time(), |_| {}) {
+        Judgement::Good(pass) if !snapshot.has_ended(pass.ticket.session.visitor) => Some(pass),
+        _ => None,
     };
+    let visitor = pass.as_ref().map(|pass| pass.ticket.session.visitor);
+    let passed = match worker.shape(room, visit.client, visitor, visit.now).await {
+        Ok(passed) => passed,
+        Err(limited) => {
+            front.room.metrics.decided(Outcome::Limited);
+            return (RequestKind::Refused, respond::limited(worker, &limited, visit.wants));
+        }
+    };
+    front.room.metrics.decided(Outcome::Open);
+    let mut response = match pass {
+        Some(pass) => admitted(worker, room, &desk, visit, &pass).await,
+        None => forwarded(worker, room, visit, None).await.0,
+    };
+    worker.shared.shaper.fields().passed(&passed, response.headers_mut());
     (RequestKind::Forwarded, response)
 }
 

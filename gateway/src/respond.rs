@@ -312,9 +312,12 @@ pub fn problem_of(answer: Answer<'_>) -> Problem {
     }
 }
 
-/// The refusal of somebody who asks too often.
-pub fn limited(limited: &Limited) -> Problem {
-    Problem::new(ProblemKind::RateLimited)
+/// The answer to somebody who asks too often: a page for people, else a document.
+pub fn limited(worker: &Worker, limited: &Limited, wants: Wants) -> Response<ResponseBody> {
+    let problem = Problem::new(ProblemKind::RateLimited)
         .detail("Too many requests in a short time.")
-        .retry_after(limited.retry_after_seconds())
+        .retry_after(limited.retry_after_seconds());
+    let mut response = refusal(worker, problem, wants);
+    worker.shared.shaper.fields().limited(limited, response.headers_mut());
+    response
 }
