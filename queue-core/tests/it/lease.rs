@@ -33,6 +33,7 @@ on_every_store! {
     the_same_number_is_the_same_grant,
     an_earlier_number_does_nothing,
     a_lease_that_ended_makes_room,
+    each_takes_its_part_of_what_is_there,
     what_comes_back_is_there_again,
     a_lost_store_begins_empty_and_forgets_leases,
     a_store_behind_its_caller_begins_anew,

@@ -84,14 +84,14 @@ impl LeasedLimit {
         let now = self.pass_time(caller, host);
         self.members.retain(|_, until| *until > now);
         self.members.insert(caller.gateway, now + MEMBER_FOR);
+        let gateways = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
         let listens_until = self.born + COUNTED_FOR;
         let grants = match now < listens_until {
             // Leases of an earlier life may still be spent.
             true => vec![Grant { wait: listens_until.since(now), ..Grant::default() }; asks.len()],
-            false => asks.iter().map(|ask| self.grant(caller.gateway, quota, ask, now)).collect(),
+            false => asks.iter().map(|ask| self.grant(caller.gateway, gateways, quota, ask, now)).collect(),
         };
         self.forget(now);
-        let gateways = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
         Leased { life: self.life, at: Moment { time: now, host: self.host }, gateways, grants }
     }
 
@@ -109,7 +109,7 @@ impl LeasedLimit {
         self.time.now
     }
 
-    fn grant(&mut self, gateway: GatewayId, quota: &Quota, ask: &Ask, now: Timestamp) -> Grant {
+    fn grant(&mut self, gateway: GatewayId, gateways: u32, quota: &Quota, ask: &Ask, now: Timestamp) -> Grant {
         let born = self.born;
         let pot = self.pots.entry(ask.key).or_insert_with(|| Pot {
             parts: quota.parts_between(born, now).min(quota.capacity()),
@@ -120,7 +120,7 @@ impl LeasedLimit {
         });
         self.rests.remove(&(pot.rests, ask.key));
         pot.pass(quota, now);
-        let grant = pot.grant(gateway, quota, ask, now);
+        let grant = pot.grant(gateway, gateways, quota, ask, now);
         pot.rests = pot.rests_from(quota);
         self.rests.insert((pot.rests, ask.key));
         grant
@@ -168,7 +168,7 @@ impl Pot {
         self.leases.values().map(|lease| u64::from(lease.unspent)).sum()
     }
 
-    fn grant(&mut self, gateway: GatewayId, quota: &Quota, ask: &Ask, now: Timestamp) -> Grant {
+    fn grant(&mut self, gateway: GatewayId, gateways: u32, quota: &Quota, ask: &Ask, now: Timestamp) -> Grant {
         let before = self.leases.get(&gateway).copied();
         let unspent = match before {
             Some(lease) if ask.number < lease.number => return Grant { wait: COUNTED_FOR, ..Grant::default() },
@@ -181,9 +181,13 @@ impl Pot {
         };
         let kept = ask.held.min(unspent);
         let back = ask.back.min(unspent - kept);
-        self.parts += u64::from(back) * quota.period_us();
+        // Under a burst that was made smaller not all of it may have room.
+        let others = self.unspent() - u64::from(unspent);
+        let room = quota.capacity().saturating_sub((others + u64::from(kept)) * quota.period_us());
+        self.parts = (self.parts + u64::from(back) * quota.period_us()).min(room);
         let there = u32::try_from(self.parts / quota.period_us()).unwrap_or(u32::MAX);
-        let granted = ask.want.min(there);
+        // Each takes its part of what is there: else whoever asks first after a token came back would have them all.
+        let granted = ask.want.min(there.div_ceil(gateways));
         self.parts -= u64::from(granted) * quota.period_us();
         let lease = Lease { number: ask.number, granted, unspent: kept + granted, until: now + COUNTED_FOR };
         self.leases.insert(gateway, lease);

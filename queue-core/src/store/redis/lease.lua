@@ -123,8 +123,11 @@ local function grant(pot, number, held, back, want)
   end
   local left = before and before.unspent or 0
   local kept = math.min(held, left)
-  pot.parts = pot.parts + math.min(back, left - kept) * PERIOD
-  local granted = math.min(want, math.floor(pot.parts / PERIOD))
+  -- Under a burst that was made smaller not all that comes back may have room.
+  local room = math.max(0, CAPACITY - (unspent(pot) - left + kept) * PERIOD)
+  pot.parts = math.min(pot.parts + math.min(back, left - kept) * PERIOD, room)
+  -- Each takes its part of what is there.
+  local granted = math.min(want, math.ceil(math.floor(pot.parts / PERIOD) / gateways))
   pot.parts = pot.parts - granted * PERIOD
   pot.leases[GATEWAY] = { number = number, granted = granted, unspent = kept + granted, till = now + COUNTED }
   return { granted, kept, wait(pot, granted) }

@@ -88,9 +88,15 @@ impl Bench {
         self.call(gateway, vec![ask]).await.grants[0]
     }
 
-    /// Tokens of key 1 granted to a gateway that holds nothing.
+    /// All tokens of key 1 that a gateway gets which holds nothing, asking until there are no more.
     pub(crate) async fn take(&mut self, gateway: u64, want: u32) -> u32 {
-        self.ask(gateway, 0, 0, want).await.granted
+        let mut held = 0;
+        loop {
+            match self.ask(gateway, held, 0, want - held).await.granted {
+                0 => return held,
+                granted => held += granted,
+            }
+        }
     }
 
     /// Lets the first silence pass, and as much more time; both gateways are there all the while.

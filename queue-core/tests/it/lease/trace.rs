@@ -13,7 +13,7 @@ const CALLS: usize = 400;
 /// The policy is written once, in Rust: the script must be the same step.
 #[tokio::test]
 async fn memory_and_redis_answer_alike() {
-    for seed in seeds(8) {
+    for seed in seeds(20) {
         let (Some(mut redis), mut memory) = (Bench::on_redis(), Bench::on_memory()) else { return };
         let mut dice = Dice::new(seed);
         let rates = [(10.0, 20), (0.7, 3), (333.333, 50), (1_000_000.0, 100_000), (1.0 / 86_400.0, 2)];
