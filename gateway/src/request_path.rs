@@ -24,6 +24,7 @@ use crate::queue::{Answer, Desk, PositionDocument, State, session_of, whole_seco
 use crate::reserved;
 use crate::respond::{self, Carrier, Wants};
 use crate::route::{RoomIndex, Route};
+use crate::upstream::Rank;
 use crate::worker::Worker;
 
 /// Answers one request. Every path through here ends in exactly one answer.
@@ -342,7 +343,9 @@ async fn forwarded(
         *request.uri_mut() = Uri::from(path);
     }
     connection.reached(AbortPhase::Upstream);
-    match worker.upstreams[front.upstream].send(request).await {
+    // In a suspended room everybody is as good as admitted.
+    let rank = if pass.is_some() || front.room.policy().is_suspended() { Rank::Admitted } else { Rank::Open };
+    match worker.upstreams[front.upstream].send(request, rank).await {
         Ok(response) => {
             let mut response = response.map(ResponseBody::Upstream);
             // The client is spoken to in its own version, whatever the upstream speaks.
@@ -353,7 +356,7 @@ async fn forwarded(
         }
         Err(error) => {
             tracing::warn!(room = %front.room.id(), %error, "the upstream failed");
-            (respond::refusal(worker, Problem::new(error.problem()), wants), SessionSignal::None)
+            (respond::refusal(worker, respond::problem_of_upstream(&error), wants), SessionSignal::None)
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::problem::{Problem, ProblemKind};
 use crate::queue::{Answer, Moved, PositionDocument, State, whole_seconds};
 use crate::route::RoomIndex;
 use crate::shaping::Limited;
+use crate::upstream::UpstreamError;
 use crate::worker::Worker;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -309,6 +310,17 @@ pub fn problem_of(answer: Answer<'_>) -> Problem {
         Answer::Undecided(_) => Problem::new(ProblemKind::StoreUnavailable)
             .detail("Nobody new can be let in at the moment; places already given are safe.")
             .retry_after(STORE_BACK_SECONDS),
+    }
+}
+
+/// The refusal of somebody whom the upstream could not serve.
+pub fn problem_of_upstream(error: &UpstreamError) -> Problem {
+    /// As many as may were being served or waited; a connection becomes free within moments.
+    const FREE_SECONDS: u64 = 1;
+    let problem = Problem::new(error.problem());
+    match error.problem() {
+        ProblemKind::UpstreamBusy => problem.retry_after(FREE_SECONDS),
+        _ => problem,
     }
 }
 
