@@ -28,6 +28,6 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let runs = limits::runs()?;
     limits::plot::draw(&cli.svg, &runs).with_context(|| format!("cannot draw {}", cli.svg.display()))?;
-    print!("{}", limits::table::markdown(&runs));
+    print!("{}", limits::table::markdown(&runs, &cli.svg));
     Ok(())
 }

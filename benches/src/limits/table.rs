@@ -1,13 +1,14 @@
 //! The comparison in numbers.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Run, crowd};
 
-/// A Markdown table, a row for each algorithm: seen, and in brackets the most that is stated.
-pub fn markdown(runs: &[Run]) -> String {
-    let mut text = String::new();
+/// A Markdown page with the picture: a row for each algorithm, what was seen, and in brackets the most that is stated.
+pub fn markdown(runs: &[Run], picture: &Path) -> String {
+    let mut text = "# Five algorithms for limits, one crowd\n\n".to_owned();
     let Some(first) = runs.first() else { return text };
     let quota = first.limit.quota();
     let spans = [Duration::from_millis(100), Duration::from_secs(1), quota.window() - Duration::from_micros(1)];
@@ -31,5 +32,8 @@ pub fn markdown(runs: &[Run]) -> String {
         }
         let _ = writeln!(text, " {} ms | {} |", run.longest_wait.as_millis(), algorithm.bytes_per_key(quota));
     }
+    // Page and picture lie in one folder.
+    let picture = picture.file_name().unwrap_or_default().display();
+    let _ = writeln!(text, "\n![what went on, since the start and within the last window]({picture})");
     text
 }
