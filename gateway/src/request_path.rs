@@ -135,9 +135,9 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
     if front.room.policy().is_suspended() {
         return open(worker, room, visit).await;
     }
-    let snapshot = front.room.snapshot();
-    let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now: visit.now };
-    let pass = judge(worker, room, &desk, &visit.request);
+    let (mut snapshot, mut now) = (front.room.snapshot(), visit.now);
+    let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now };
+    let mut pass = judge(worker, room, &desk, &visit.request);
     let visitor = pass.as_ref().ok().map(|pass| pass.ticket.session.visitor);
     let passed = match worker.shape(room, visit.client, visitor, visit.now).await {
         Ok(passed) => passed,
@@ -146,6 +146,13 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
             return (RequestKind::Refused, respond::limited(worker, &limited, visit.wants));
         }
     };
+    if passed.has_waited() {
+        // The session may have ended meanwhile.
+        (snapshot, now) = (front.room.snapshot(), clock::monotonic());
+        let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now };
+        pass = judge(worker, room, &desk, &visit.request);
+    }
+    let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now };
     let (verdict, if_waiting) = match pass {
         Ok(pass) => (Verdict::Pass(pass, None), Outcome::Waiting),
         Err(outcome) => (ask_the_line(worker, room, &desk, &visit.request).await, outcome),

@@ -61,6 +61,13 @@ pub struct Passed {
     tightest: Option<Remaining>,
 }
 
+impl Passed {
+    /// Whether time went by before it passed: what was decided on before may no longer hold.
+    pub fn has_waited(&self) -> bool {
+        !self.delay.is_zero()
+    }
+}
+
 /// What a limit has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Remaining {

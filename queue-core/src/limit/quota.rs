@@ -25,7 +25,7 @@ pub enum BadQuota {
     #[error("the burst must be at least 1")]
     Burst,
     /// The parts of a whole burst do not fit the numbers of every store.
-    #[error("the burst is too large for the rate: a full burst must be less than 2^53 / period parts")]
+    #[error("the burst is too large for the rate: at so slow a rate it would not come back in any lifetime")]
     TooLarge,
 }
 
