@@ -8,6 +8,7 @@ pub mod document;
 pub mod entropy;
 pub mod http;
 pub mod latency;
+pub mod limits;
 pub mod line;
 pub mod load;
 pub mod poll;

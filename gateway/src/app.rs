@@ -44,11 +44,12 @@ pub fn run(config: &Config, loaded: Timestamp) -> anyhow::Result<()> {
     let admin_listener = listener::bind(config.admin.bind, false)?;
     let sockets = workers::bind(config)?;
 
-    let (rooms, store_thread) = rooms::start(config, loaded, &families, &store_metrics, ended.clone())?;
+    let (shaper, leases) = workers::shaper(config, &metrics);
+    let (rooms, store_thread) = rooms::start(config, loaded, &families, &store_metrics, leases, ended.clone())?;
     let (sink, writer) = access_log::sink(metrics.log_lines_dropped());
     thread::Builder::new().name("access-log".to_owned()).spawn(move || writer.run())?;
 
-    let shared = Arc::new(workers::shared(config, rooms.clone(), &metrics)?);
+    let shared = Arc::new(workers::shared(config, rooms.clone(), shaper)?);
     let stop = watch::channel(false);
     let crew = workers::start(config, sockets, &shared, &metrics, &sink, &stop.1)?;
     drop(sink);

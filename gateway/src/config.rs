@@ -30,7 +30,7 @@ pub use drain::Drain;
 pub use environment::Environment;
 pub use finding::{Finding, Place, Severity};
 pub use listener::{Listener, ListenerLimits, TlsFiles};
-pub use rate_limit::{RateLimit, RateLimitAlgorithm, RateLimitScope};
+pub use rate_limit::{RateLimit, RateLimitAlgorithm, RateLimitFailMode, RateLimitScope};
 pub use room::{Admission, Event, Room};
 pub use store::{Store, StoreUrl};
 pub use telemetry::{LogFormat, LogLevel, Telemetry};

@@ -13,10 +13,10 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder as _, IntCounter, IntGaugeVec, Opts, Registry, TextEncoder};
 
 pub use self::http::{AbortPhase, HttpMetrics, ListenerMetrics, Rejection, RequestKind};
-pub use self::limit::LimitMetrics;
+pub use self::limit::{LimitMetrics, register_tracked_keys};
 pub use self::room::{Departure, Outcome, PollResult, RoomMetricFamilies, RoomMetrics};
 pub use self::store::StoreMetrics;
-pub use self::upstream::{UpstreamHandles, UpstreamMetrics};
+pub use self::upstream::{UpstreamHandles, UpstreamMetrics, WaitResult};
 
 /// Bounds of every duration histogram, in seconds: dense around a gateway's own milliseconds, up to the time limits.
 pub const DURATION_BUCKETS: [f64; 19] = [
@@ -118,6 +118,7 @@ mod tests {
             "usher_upstream_connections{state=\"idle\",upstream=\"booking\"} 0",
             "usher_upstream_errors_total{reason=\"pool_wait\",upstream=\"booking\"} 0",
             "usher_upstream_pool_wait_seconds_count{upstream=\"booking\"} 0",
+            "usher_upstream_waits_total{rank=\"open\",result=\"refused\",upstream=\"booking\"} 0",
             "usher_upstream_up{upstream=\"booking\"} 1",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

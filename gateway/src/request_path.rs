@@ -24,6 +24,7 @@ use crate::queue::{Answer, Desk, PositionDocument, State, session_of, whole_seco
 use crate::reserved;
 use crate::respond::{self, Carrier, Wants};
 use crate::route::{RoomIndex, Route};
+use crate::upstream::Rank;
 use crate::worker::Worker;
 
 /// Answers one request. Every path through here ends in exactly one answer.
@@ -134,14 +135,24 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
     if front.room.policy().is_suspended() {
         return open(worker, room, visit).await;
     }
-    let snapshot = front.room.snapshot();
-    let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now: visit.now };
-    let pass = judge(worker, room, &desk, &visit.request);
+    let (mut snapshot, mut now) = (front.room.snapshot(), visit.now);
+    let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now };
+    let mut pass = judge(worker, room, &desk, &visit.request);
     let visitor = pass.as_ref().ok().map(|pass| pass.ticket.session.visitor);
-    if let Err(limited) = worker.shape(room, visit.client, visitor, visit.now) {
-        metrics.decided(Outcome::Limited);
-        return refused(worker, respond::limited(&limited), visit.wants);
+    let passed = match worker.shape(room, visit.client, visitor, visit.now).await {
+        Ok(passed) => passed,
+        Err(limited) => {
+            metrics.decided(Outcome::Limited);
+            return (RequestKind::Refused, respond::limited(worker, &limited, visit.wants));
+        }
+    };
+    if passed.has_waited() {
+        // The session may have ended meanwhile.
+        (snapshot, now) = (front.room.snapshot(), clock::monotonic());
+        let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now };
+        pass = judge(worker, room, &desk, &visit.request);
     }
+    let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now };
     let (verdict, if_waiting) = match pass {
         Ok(pass) => (Verdict::Pass(pass, None), Outcome::Waiting),
         Err(outcome) => (ask_the_line(worker, room, &desk, &visit.request).await, outcome),
@@ -152,7 +163,8 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
             let undecided = granted.as_ref().is_some_and(|granted| granted.degraded);
             metrics.decided(if undecided { Outcome::FailOpen } else { Outcome::Admitted });
             visit.connection.set_idle_class(IdleClass::Admitted);
-            let response = admitted(worker, room, &desk, visit, &pass).await;
+            let mut response = admitted(worker, room, &desk, visit, &pass).await;
+            worker.shared.shaper.fields().passed(&passed, response.headers_mut());
             let response = match granted {
                 Some(granted) => respond::with_credentials(worker, room, &granted, response),
                 None => response,
@@ -285,23 +297,30 @@ async fn admitted(
     response
 }
 
-/// Forwards to an open path. Whoever shows a good ticket is still told to the upstream.
+/// Forwards to an open path. Whoever shows a good ticket is still told to the upstream, and counted as that visitor.
 async fn open(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (RequestKind, Response<ResponseBody>) {
     let front = worker.front(room);
-    if let Err(limited) = worker.shape(room, visit.client, None, visit.now) {
-        front.room.metrics.decided(Outcome::Limited);
-        return refused(worker, respond::limited(&limited), visit.wants);
-    }
-    front.room.metrics.decided(Outcome::Open);
     let snapshot = front.room.snapshot();
     let desk = Desk { room: &front.room, keys: &worker.shared.keys, snapshot: &snapshot, now: visit.now };
     let shown = worker.cookies(room).ticket(visit.request.headers());
-    let response = match worker.door.judge(shown, desk.room.id(), desk.keys, desk.time(), |_| {}) {
-        Judgement::Good(pass) if !snapshot.has_ended(pass.ticket.session.visitor) => {
-            admitted(worker, room, &desk, visit, &pass).await
-        }
-        _ => forwarded(worker, room, visit, None).await.0,
+    let pass = match worker.door.judge(shown, desk.room.id(), desk.keys, desk.time(), |_| {}) {
+        Judgement::Good(pass) if !snapshot.has_ended(pass.ticket.session.visitor) => Some(pass),
+        _ => None,
     };
+    let visitor = pass.as_ref().map(|pass| pass.ticket.session.visitor);
+    let passed = match worker.shape(room, visit.client, visitor, visit.now).await {
+        Ok(passed) => passed,
+        Err(limited) => {
+            front.room.metrics.decided(Outcome::Limited);
+            return (RequestKind::Refused, respond::limited(worker, &limited, visit.wants));
+        }
+    };
+    front.room.metrics.decided(Outcome::Open);
+    let mut response = match pass {
+        Some(pass) => admitted(worker, room, &desk, visit, &pass).await,
+        None => forwarded(worker, room, visit, None).await.0,
+    };
+    worker.shared.shaper.fields().passed(&passed, response.headers_mut());
     (RequestKind::Forwarded, response)
 }
 
@@ -331,7 +350,9 @@ async fn forwarded(
         *request.uri_mut() = Uri::from(path);
     }
     connection.reached(AbortPhase::Upstream);
-    match worker.upstreams[front.upstream].send(request).await {
+    // In a suspended room everybody is as good as admitted.
+    let rank = if pass.is_some() || front.room.policy().is_suspended() { Rank::Admitted } else { Rank::Open };
+    match worker.upstreams[front.upstream].send(request, rank).await {
         Ok(response) => {
             let mut response = response.map(ResponseBody::Upstream);
             // The client is spoken to in its own version, whatever the upstream speaks.
@@ -342,7 +363,7 @@ async fn forwarded(
         }
         Err(error) => {
             tracing::warn!(room = %front.room.id(), %error, "the upstream failed");
-            (respond::refusal(worker, Problem::new(error.problem()), wants), SessionSignal::None)
+            (respond::refusal(worker, respond::problem_of_upstream(&error), wants), SessionSignal::None)
         }
     }
 }

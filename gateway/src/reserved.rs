@@ -14,7 +14,7 @@ use crate::entropy;
 use crate::metrics::{PollResult, RequestKind};
 use crate::problem::{Problem, ProblemKind};
 use crate::queue::{Answer, Desk, Held, PollQuery, State};
-use crate::respond::{self, Carrier};
+use crate::respond::{self, Carrier, Wants};
 use crate::room::RoomSnapshot;
 use crate::route::{Reserved, RoomIndex};
 use crate::worker::Worker;
@@ -86,8 +86,8 @@ async fn join(
     request: Request<RequestBody>,
     now: Instant,
 ) -> Response<ResponseBody> {
-    if let Err(limited) = worker.shape(room, client, None, now) {
-        return respond::limited(&limited).into_response();
+    if let Err(limited) = worker.shape(room, client, None, now).await {
+        return respond::limited(worker, &limited, Wants::Document);
     }
     let (parts, body) = request.into_parts();
     let sent = match read_join(body).await {
@@ -162,8 +162,8 @@ async fn position(
             Some(token) => desk.position(&token, query).await,
             None => {
                 worker.front(room).room.metrics.polled(PollResult::Unknown);
-                if let Err(limited) = worker.shape(room, client, None, now) {
-                    return respond::limited(&limited).into_response();
+                if let Err(limited) = worker.shape(room, client, None, now).await {
+                    return respond::limited(worker, &limited, Wants::Document);
                 }
                 Answer::BadToken
             }
@@ -207,8 +207,8 @@ async fn leave(
     request: &Request<RequestBody>,
     now: Instant,
 ) -> Response<ResponseBody> {
-    if let Err(limited) = worker.shape(room, client, None, now) {
-        return respond::limited(&limited).into_response();
+    if let Err(limited) = worker.shape(room, client, None, now).await {
+        return respond::limited(worker, &limited, Wants::Document);
     }
     let headers = request.headers();
     let cookies = worker.cookies(room);

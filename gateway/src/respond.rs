@@ -12,6 +12,7 @@ use crate::problem::{Problem, ProblemKind};
 use crate::queue::{Answer, Moved, PositionDocument, State, whole_seconds};
 use crate::route::RoomIndex;
 use crate::shaping::Limited;
+use crate::upstream::UpstreamError;
 use crate::worker::Worker;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -312,9 +313,23 @@ pub fn problem_of(answer: Answer<'_>) -> Problem {
     }
 }
 
-/// The refusal of somebody who asks too often.
-pub fn limited(limited: &Limited) -> Problem {
-    Problem::new(ProblemKind::RateLimited)
+/// The refusal of somebody whom the upstream could not serve.
+pub fn problem_of_upstream(error: &UpstreamError) -> Problem {
+    /// As many as may were being served or waited; a connection becomes free within moments.
+    const FREE_SECONDS: u64 = 1;
+    let problem = Problem::new(error.problem());
+    match error.problem() {
+        ProblemKind::UpstreamBusy => problem.retry_after(FREE_SECONDS),
+        _ => problem,
+    }
+}
+
+/// The answer to somebody who asks too often: a page for people, else a document.
+pub fn limited(worker: &Worker, limited: &Limited, wants: Wants) -> Response<ResponseBody> {
+    let problem = Problem::new(ProblemKind::RateLimited)
         .detail("Too many requests in a short time.")
-        .retry_after(limited.retry_after_seconds())
+        .retry_after(limited.retry_after_seconds());
+    let mut response = refusal(worker, problem, wants);
+    worker.shared.shaper.fields().limited(limited, response.headers_mut());
+    response
 }

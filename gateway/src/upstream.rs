@@ -21,3 +21,4 @@ pub use self::error::{ErrorReason, UpstreamError};
 pub use self::pool::Pool;
 pub use self::settings::UpstreamSettings;
 pub use self::shared::Upstream;
+pub use self::wait::Rank;

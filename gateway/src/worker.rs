@@ -16,12 +16,11 @@ use crate::credentials::RoomCookies;
 use crate::door::Door;
 use crate::forward::Scheme;
 use crate::listener::{ClientConnection, Handler, Reply};
-use crate::metrics::LimitMetrics;
 use crate::page::Pages;
 use crate::request_path;
 use crate::room::Room;
 use crate::route::{RoomIndex, Router};
-use crate::shaping::{Keys, Limited, Shaper};
+use crate::shaping::{Keys, Limited, Passed, Shaper};
 use crate::upstream::Pool;
 
 /// What all cores read and nobody changes while running.
@@ -35,9 +34,7 @@ pub struct Shared {
     /// Waiting pages.
     pub pages: Pages,
     /// Limits on requests.
-    pub shaper: Shaper,
-    /// Counts what the limits said.
-    pub limit_metrics: LimitMetrics,
+    pub shaper: Arc<Shaper>,
 }
 
 /// A room with what the door needs besides.
@@ -91,19 +88,17 @@ impl Worker {
     ///
     /// # Errors
     /// The limit that is used up, and when to come back.
-    pub fn shape(
+    pub async fn shape(
         &self,
         room: RoomIndex,
         client: ClientAddr,
         visitor: Option<VisitorId>,
         now: Instant,
-    ) -> Result<(), Limited> {
+    ) -> Result<Passed, Limited> {
         let front = self.front(room);
         let keys =
             Keys { client: client.ip(), visitor, room: front.room.id().as_str(), upstream: &front.upstream_name };
-        let checked = self.shared.shaper.check(now, &keys);
-        self.shared.limit_metrics.count(checked.as_ref().err().map(|limited| &*limited.limit));
-        checked
+        self.shared.shaper.check(now, &keys).await
     }
 
     /// Whose request it is.

@@ -29,6 +29,7 @@ pub mod bucket;
 mod high_water;
 pub mod invariants;
 mod life;
+pub mod limit;
 mod limits;
 pub mod line;
 pub mod pacing;

@@ -6,6 +6,7 @@
 mod caller;
 mod follow;
 mod heard;
+mod lease;
 mod memory;
 mod redis;
 mod testimony;
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub use self::caller::{Caller, Clock, Moment};
 pub use self::follow::{Change, Event, Follow, Gap, Mirror, News, Snapshot, Summary};
 pub use self::heard::{GatewayId, Heard, HeardChunk, LONGEST_GAP, PERIODS_OF_SILENCE, Period};
+pub use self::lease::{LeaseCaller, LeaseStore, Leased, PendingLease};
 pub use self::memory::{BadKeeping, MemoryStore};
 pub use self::redis::{
     AddressError, HostPort, Identity, IdentityError, Login, RedisAddress, RedisSettings, RedisStore, Tls, Trust,

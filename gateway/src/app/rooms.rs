@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use queue_core::Timestamp;
-use queue_core::store::{Clock, GatewayId, MemoryStore, RedisSettings, RedisStore, Store};
+use queue_core::store::{Clock, GatewayId, LeaseStore, MemoryStore, RedisSettings, RedisStore, Store};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -17,21 +17,23 @@ use crate::config::{self, Config, StoreUrl};
 use crate::entropy;
 use crate::metrics::{RoomMetricFamilies, StoreMetrics};
 use crate::room::{Room, RoomDriver, RoomParts};
+use crate::shaping::{LeaseDriver, LeaseParts};
 
 /// How long a shared store's room that begins lets nobody in yet. Whoever waited before everything was started again polls
 /// meanwhile, and the first token proves that this is no first start.
 const LISTEN: Duration = Duration::from_secs(1);
 
-/// Makes the rooms and starts the thread that runs them until `ended` says so.
+/// Makes the rooms and starts the thread that runs them, and the leases of limits, until `ended` says so.
 pub(super) fn start(
     config: &Config,
     loaded: Timestamp,
     families: &Arc<RoomMetricFamilies>,
     store_metrics: &Arc<StoreMetrics>,
+    leases: Vec<LeaseDriver>,
     mut ended: watch::Receiver<bool>,
 ) -> anyhow::Result<(Vec<Arc<Room>>, JoinHandle<()>)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let (store, keeping) = open_store(&config.store, &runtime)?;
+    let Opened { store, limits, keeping } = open_store(&config.store, &runtime)?;
     let gateway = GatewayId(u64::from_be_bytes(entropy::draw()));
     let made: anyhow::Result<Vec<(Arc<Room>, RoomDriver)>> = config
         .rooms
@@ -53,6 +55,7 @@ pub(super) fn start(
         })
         .collect();
     let (rooms, drivers): (Vec<_>, Vec<_>) = made?.into_iter().unzip();
+    let parts = LeaseParts { store: limits, gateway, metrics: store_metrics.clone() };
     let thread = thread::Builder::new().name("store".to_owned()).spawn(move || {
         let local = LocalSet::new();
         for driver in drivers {
@@ -60,6 +63,9 @@ pub(super) fn start(
             local.spawn_local(driver.run(async move {
                 let _ = ended.wait_for(|ended| *ended).await;
             }));
+        }
+        for driver in leases {
+            local.spawn_local(driver.run(parts.clone()));
         }
         runtime.block_on(local.run_until(async move {
             let _ = ended.wait_for(|ended| *ended).await;
@@ -71,12 +77,19 @@ pub(super) fn start(
     Ok((rooms, thread))
 }
 
-fn open_store(store: &config::Store, runtime: &Runtime) -> anyhow::Result<(Arc<dyn Store>, Option<Keeping>)> {
+/// A store, as rooms and as limits use it.
+struct Opened {
+    store: Arc<dyn Store>,
+    limits: Arc<dyn LeaseStore>,
+    keeping: Option<Keeping>,
+}
+
+fn open_store(store: &config::Store, runtime: &Runtime) -> anyhow::Result<Opened> {
     Ok(match &store.url {
         StoreUrl::Memory => {
             let memory = Arc::new(MemoryStore::new(Clock::new(clock::now)));
             let keeping = store.snapshot_file.clone().map(|file| Keeping::take_up(memory.clone(), file)).transpose()?;
-            (memory, keeping)
+            Opened { store: memory.clone(), limits: memory, keeping }
         }
         StoreUrl::Redis(address) => {
             let _within = runtime.enter();
@@ -88,7 +101,8 @@ fn open_store(store: &config::Store, runtime: &Runtime) -> anyhow::Result<(Arc<d
                 max_reconnect_delay: store.max_reconnect_delay,
                 clock: None,
             };
-            (Arc::new(RedisStore::new(settings).context("the store cannot be used")?), None)
+            let redis = Arc::new(RedisStore::new(settings).context("the store cannot be used")?);
+            Opened { store: redis.clone(), limits: redis, keeping: None }
         }
     })
 }

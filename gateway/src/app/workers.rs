@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
 use http::HeaderValue;
+use queue_core::limit::lease::Away;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -14,17 +15,17 @@ use tokio::task::LocalSet;
 use crate::access_log::{AccessLog, AccessLogSink, FLUSH_EVERY};
 use crate::client_addr::TrustedProxies;
 use crate::clock;
-use crate::config::{self, Config, RateLimitScope};
+use crate::config::{self, Config, RateLimitFailMode, RateLimitScope};
 use crate::credentials::RoomCookies;
 use crate::door::Door;
 use crate::forward::Scheme;
 use crate::keys;
 use crate::listener::{self, Capacity, ListenerLimits, ListenerSettings};
-use crate::metrics::{LimitMetrics, Metrics};
+use crate::metrics::{LimitMetrics, Metrics, register_tracked_keys};
 use crate::page::Pages;
 use crate::room::Room;
 use crate::route::Router;
-use crate::shaping::{LimitSettings, Scope, Shaper};
+use crate::shaping::{LeaseDriver, LimitSettings, Over, Scope, Shaper};
 use crate::upstream::{Endpoint, Pool, Upstream, UpstreamSettings};
 use crate::worker::{RoomFront, Shared, Worker};
 
@@ -44,8 +45,23 @@ pub(super) fn bind(config: &Config) -> anyhow::Result<Sockets> {
     Ok(Sockets(per_core.collect::<anyhow::Result<_>>()?))
 }
 
+/// The limits on requests, and the drivers of those that hold over several gateways.
+pub(super) fn shaper(config: &Config, metrics: &Metrics) -> (Arc<Shaper>, Vec<LeaseDriver>) {
+    let names = config.rate_limits.iter().map(|limit| &*limit.name);
+    let limits = LimitMetrics::new(metrics.registry(), names);
+    let is_shared = config.store.url.is_shared();
+    let settings = config.rate_limits.iter().map(|it| limit(it, is_shared)).collect();
+    let (shaper, drivers) = Shaper::new(settings, &limits, clock::monotonic());
+    let shaper = Arc::new(shaper);
+    let counted = shaper.clone();
+    register_tracked_keys(metrics.registry(), move |tell| {
+        counted.tracked_keys().for_each(|(limit, keys)| tell(limit, keys));
+    });
+    (shaper, drivers)
+}
+
 /// What all cores read.
-pub(super) fn shared(config: &Config, rooms: Vec<Arc<Room>>, metrics: &Metrics) -> anyhow::Result<Shared> {
+pub(super) fn shared(config: &Config, rooms: Vec<Arc<Room>>, shaper: Arc<Shaper>) -> anyhow::Result<Shared> {
     let keys = keys::ring(&config.tickets).context("the ticket keys cannot be used")?;
     let fronts = config.rooms.iter().zip(rooms).map(|(room, running)| {
         Ok(RoomFront {
@@ -61,9 +77,8 @@ pub(super) fn shared(config: &Config, rooms: Vec<Arc<Room>>, metrics: &Metrics) 
         router: Router::new(config.rooms.iter().map(config::Room::route)),
         rooms: fronts.collect::<anyhow::Result<_>>()?,
         keys,
-        limit_metrics: LimitMetrics::new(metrics.registry(), config.rate_limits.iter().map(|limit| &*limit.name)),
         pages: Pages::new()?,
-        shaper: Shaper::new(config.rate_limits.iter().map(limit).collect(), clock::monotonic())?,
+        shaper,
     })
 }
 
@@ -151,7 +166,7 @@ fn upstream(upstream: &config::Upstream, metrics: &Metrics) -> anyhow::Result<Ar
     Ok(Upstream::new(first, others, settings, metrics.upstream.upstream(&upstream.name)))
 }
 
-fn limit(limit: &config::RateLimit) -> LimitSettings {
+fn limit(limit: &config::RateLimit, store_is_shared: bool) -> LimitSettings {
     LimitSettings {
         name: limit.name.as_str().into(),
         scope: match limit.scope {
@@ -160,8 +175,17 @@ fn limit(limit: &config::RateLimit) -> LimitSettings {
             RateLimitScope::Room => Scope::Room,
             RateLimitScope::Upstream => Scope::Upstream,
         },
-        rate_per_second: limit.rate_per_second,
-        burst: limit.burst,
+        rule: limit.rule,
+        over: match limit.distributed {
+            Some(fail_mode) if store_is_shared => Over::AllGateways(match fail_mode {
+                RateLimitFailMode::Share => Away::Share,
+                RateLimitFailMode::Closed => Away::Closed,
+                RateLimitFailMode::Open => Away::Open,
+            }),
+            // A memory store has no other gateways.
+            _ => Over::OneGateway,
+        },
+        ipv6_prefix: limit.ipv6_prefix,
         max_tracked_keys: limit.max_tracked_keys as usize,
     }
 }

@@ -30,12 +30,6 @@ const NOT_YET: &[NotYet] = &[
     NotYet { path: &["room", "queueing_method"], value: Is("reject") },
     NotYet { path: &["room", "admission"], value: Is("adaptive") },
     NotYet { path: &["room", "latency_target"], value: Any },
-    NotYet { path: &["rate_limit", "algorithm"], value: Is("fixed_window") },
-    NotYet { path: &["rate_limit", "algorithm"], value: Is("sliding_log") },
-    NotYet { path: &["rate_limit", "algorithm"], value: Is("sliding_counter") },
-    NotYet { path: &["rate_limit", "algorithm"], value: Is("leaky_bucket") },
-    NotYet { path: &["rate_limit", "scope"], value: Is("room") },
-    NotYet { path: &["rate_limit", "scope"], value: Is("upstream") },
 ];
 
 /// Tells every value of the list that the tree holds.

@@ -9,8 +9,8 @@ use queue_core::store::StoreError;
 use super::{DURATION_BUCKETS, opts, register};
 
 /// The store's operations, as the label `operation` names them.
-const OPERATIONS: [&str; 12] =
-    ["open", "merge", "join", "claim", "renew", "end", "depart", "call", "hear", "collect", "sweep", "follow"];
+const OPERATIONS: [&str; 13] =
+    ["open", "merge", "join", "claim", "renew", "end", "depart", "call", "hear", "collect", "sweep", "follow", "lease"];
 
 /// `usher_store_*`.
 #[derive(Debug)]

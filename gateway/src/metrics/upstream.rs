@@ -7,7 +7,7 @@ use http::StatusCode;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::{DURATION_BUCKETS, opts, register};
-use crate::upstream::ErrorReason;
+use crate::upstream::{ErrorReason, Rank};
 
 /// The families of the upstream side.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct UpstreamMetrics {
     retries: IntCounterVec,
     abandoned: IntCounterVec,
     pool_wait: HistogramVec,
+    waits: IntCounterVec,
     up: IntGaugeVec,
 }
 
@@ -48,6 +49,11 @@ impl UpstreamMetrics {
                 "usher_upstream_pool_wait_seconds",
                 "Waiting for a connection, where one had to wait.",
             ),
+            waits: counter(
+                "usher_upstream_waits_total",
+                "Requests that found max_connections in use: served after a wait, late (pool_wait) or refused (max_pending).",
+                &["upstream", "rank", "result"],
+            ),
             up: gauge("usher_upstream_up", "1 unless no endpoint accepted the last connection.", &["upstream"]),
         }
     }
@@ -68,8 +74,35 @@ impl UpstreamMetrics {
             retries: self.retries.with_label_values(&[name]),
             abandoned: self.abandoned.with_label_values(&[name]),
             pool_wait: self.pool_wait.with_label_values(&[name]),
+            waits: Rank::ALL.map(|rank| {
+                WaitResult::ALL.map(|result| self.waits.with_label_values(&[name, rank.label(), result.label()]))
+            }),
             up,
         })
+    }
+}
+
+/// What became of a request that found all connections in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum WaitResult {
+    /// One became free in time.
+    Served,
+    /// None became free within `pool_wait`.
+    Late,
+    /// As many as may waited already.
+    Refused,
+}
+
+impl WaitResult {
+    const ALL: [Self; 3] = [Self::Served, Self::Late, Self::Refused];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Served => "served",
+            Self::Late => "late",
+            Self::Refused => "refused",
+        }
     }
 }
 
@@ -96,6 +129,7 @@ pub struct UpstreamHandles {
     pub abandoned: IntCounter,
     /// Seconds spent waiting for a connection, where one had to wait.
     pub pool_wait: Histogram,
+    waits: [[IntCounter; WaitResult::ALL.len()]; Rank::ALL.len()],
     /// 1 unless no endpoint accepted the last connection.
     pub up: IntGauge,
 }
@@ -110,6 +144,11 @@ impl UpstreamHandles {
         });
         counter.inc();
         self.durations.observe(took.as_secs_f64());
+    }
+
+    /// Counts a request that found all connections in use.
+    pub fn waited(&self, rank: Rank, result: WaitResult) {
+        self.waits[rank as usize][result as usize].inc();
     }
 
     /// Counts a failed exchange.

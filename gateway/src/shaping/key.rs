@@ -20,10 +20,10 @@ pub struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    /// The key under which a limit of this scope counts, if it applies.
-    pub(super) fn of(&self, scope: Scope) -> Option<u128> {
+    /// The key under which a limit of this scope counts, if it applies. Of an IPv6 client `ipv6_prefix` leading bits count.
+    pub(super) fn of(&self, scope: Scope, ipv6_prefix: u8) -> Option<u128> {
         match scope {
-            Scope::Client => Some(client_key(self.client)),
+            Scope::Client => Some(client_key(self.client, ipv6_prefix)),
             Scope::Visitor => self.visitor.map(|visitor| u128::from_le_bytes(*visitor.as_bytes())),
             Scope::Room => Some(name_key(self.room)),
             Scope::Upstream => Some(name_key(self.upstream)),
@@ -31,13 +31,13 @@ impl Keys<'_> {
     }
 }
 
-/// Bits of an IPv6 address that count: a household or server gets a /64, and can use any address of it.
-const IPV6_PREFIX: u32 = 64;
-
-fn client_key(client: IpAddr) -> u128 {
+fn client_key(client: IpAddr, ipv6_prefix: u8) -> u128 {
     match client.to_canonical() {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits() & (u128::MAX << (128 - IPV6_PREFIX)),
+        IpAddr::V6(address) => {
+            let ignored = 128_u32.saturating_sub(ipv6_prefix.into());
+            address.to_bits() & u128::MAX.checked_shl(ignored).unwrap_or(0)
+        }
     }
 }
 

@@ -1,113 +1,113 @@
-//! The keys of one limit and how far each is charged: sharded, capped, forgetting those whose bucket is full again.
+//! The keys of one limit and the state of each: sharded, capped, forgetting only those whose state is as good as none.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
-use governor::nanos::Nanos;
-use governor::state::StateStore;
 
 /// Independent parts of a table, so that cores hardly ever wait for each other.
 const SHARDS: usize = 16;
 
-/// A shard looks for replenished keys when it is full, but not more often than once in this many refused keys: a flood
+/// A shard looks for keys it may forget when it is full, but not more often than once in this many refused keys: a flood
 /// of fresh addresses must not make every request walk the table.
 const SWEEP_EVERY: u32 = 256;
 
-/// The state of a key is its theoretical arrival time (TAT): until then its bucket is not full.
+/// The keys that the shared states go by, one a shard, counted down from here. No client has such an address (it would be
+/// a multicast one), and no visitor such an id but with a chance of one in 2^124.
+const SHARED: u128 = u128::MAX;
+
 #[derive(Debug)]
-pub(super) struct Table {
-    shards: Box<[Mutex<Shard>]>,
+pub(super) struct Table<S> {
+    shards: Box<[Mutex<Shard<S>>]>,
     hasher: RandomState,
     keys_per_shard: usize,
 }
 
-#[derive(Debug, Default)]
-struct Shard {
-    tats: HashMap<u128, Nanos, RandomState>,
+#[derive(Debug)]
+struct Shard<S> {
+    states: HashMap<u128, S, RandomState>,
     /// What all keys share that came when the shard was full.
-    overflow: Option<Nanos>,
+    shared: Option<S>,
     refused_since_sweep: u32,
-    now: Nanos,
 }
 
-impl Table {
+/// What becomes of a state that was made for a key.
+pub(super) enum Fate {
+    /// It is remembered.
+    Keep,
+    /// Nothing happened to it.
+    Drop,
+}
+
+impl<S> Table<S> {
     /// A table of at most `max_keys`, rounded up to whole shards.
     pub(super) fn new(max_keys: usize) -> Self {
+        let shard =
+            || Shard { states: HashMap::with_hasher(RandomState::default()), shared: None, refused_since_sweep: 0 };
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(),
             hasher: RandomState::default(),
             keys_per_shard: max_keys.div_ceil(SHARDS).max(1),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).tats.len()).sum()
+        self.shards.iter().map(|shard| lock(shard).states.len()).sum()
     }
 
-    /// Tells the key's shard what time it is, for the sweep.
-    pub(super) fn tell(&self, key: u128, now: Duration) {
-        let mut shard = lock(self.shard(key));
-        shard.now = shard.now.max(Nanos::from(now));
-    }
-
-    /// Takes a charge of `cost` back. Exact in whatever order charges came, because charges only add up.
-    pub(super) fn refund(&self, key: u128, cost: Nanos) {
-        let mut shard = lock(self.shard(key));
+    /// Does something with the state of a key while nobody else can; a key without one gets a `fresh` one. Where the table
+    /// is full and no state `rests`, that is a state shared by several keys. The action is told the key that the state goes
+    /// by.
+    pub(super) fn with<R>(
+        &self,
+        key: u128,
+        fresh: impl FnOnce() -> S,
+        rests: impl Fn(&S) -> bool,
+        act: impl FnOnce(u128, &mut S) -> (R, Fate),
+    ) -> R {
+        let at = self.shard_of(key);
+        let mut shard = lock(&self.shards[at]);
         let shard = &mut *shard;
-        if let Some(tat) = shard.tats.get_mut(&key).or(shard.overflow.as_mut()) {
-            *tat = tat.saturating_sub(cost);
+        let shared_key = SHARED - at as u128;
+        if key != shared_key {
+            if let Some(state) = shard.states.get_mut(&key) {
+                return act(key, state).0;
+            }
+            if shard.states.len() < self.keys_per_shard || shard.make_room(rests) {
+                let mut state = fresh();
+                let (result, fate) = act(key, &mut state);
+                if matches!(fate, Fate::Keep) {
+                    shard.states.insert(key, state);
+                }
+                return result;
+            }
         }
+        act(shared_key, shard.shared.get_or_insert_with(fresh)).0
     }
 
-    fn shard(&self, key: u128) -> &Mutex<Shard> {
-        // Visitors are random and addresses are not; the hash spreads both.
-        let hash = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or_default();
-        &self.shards[hash % SHARDS]
+    fn shard_of(&self, key: u128) -> usize {
+        match usize::try_from(SHARED - key) {
+            Ok(at) if at < SHARDS => at,
+            // Visitors are random and addresses are not; the hash spreads both.
+            _ => usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or_default() % SHARDS,
+        }
     }
 }
 
-fn lock(shard: &Mutex<Shard>) -> std::sync::MutexGuard<'_, Shard> {
+fn lock<S>(shard: &Mutex<Shard<S>>) -> MutexGuard<'_, Shard<S>> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl StateStore for Table {
-    type Key = u128;
-
-    fn measure_and_replace<T, F, E>(&self, key: &u128, decide: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let mut shard = lock(self.shard(*key));
-        let shard = &mut *shard;
-        if let Some(tat) = shard.tats.get_mut(key) {
-            let (outcome, next) = decide(Some(*tat))?;
-            *tat = next;
-            return Ok(outcome);
-        }
-        if shard.tats.len() >= self.keys_per_shard && !shard.make_room() {
-            let (outcome, next) = decide(shard.overflow)?;
-            shard.overflow = Some(next);
-            return Ok(outcome);
-        }
-        let (outcome, next) = decide(None)?;
-        shard.tats.insert(*key, next);
-        Ok(outcome)
-    }
-}
-
-impl Shard {
-    /// Forgets keys whose bucket is full again: to them a fresh entry is the same. Whether there is room now.
-    fn make_room(&mut self) -> bool {
-        let before = self.tats.len();
+impl<S> Shard<S> {
+    /// Forgets keys that rest: to them a fresh state is the same. Whether there is room now.
+    fn make_room(&mut self, rests: impl Fn(&S) -> bool) -> bool {
+        let before = self.states.len();
         if self.refused_since_sweep == 0 {
-            let now = self.now;
-            self.tats.retain(|_, tat| *tat > now);
+            self.states.retain(|_, state| !rests(state));
         }
         self.refused_since_sweep = (self.refused_since_sweep + 1) % SWEEP_EVERY;
-        let made = self.tats.len() < before;
+        let made = self.states.len() < before;
         if made {
             self.refused_since_sweep = 0;
         }

@@ -16,10 +16,11 @@ use super::body::UpstreamBody;
 use super::connection::Connection;
 use super::exchange::{Failure, exchange};
 use super::shared::{Permit, Upstream};
-use super::wait::Waiters;
+use super::wait::{Rank, Waiters};
 use super::{ErrorReason, UpstreamError};
 use crate::body::RequestBody;
 use crate::clock::{self, Instant};
+use crate::metrics::WaitResult;
 
 /// How often idle connections are looked after: closed ones noticed, old ones closed.
 const IDLE_CHECK: Duration = Duration::from_secs(1);
@@ -71,10 +72,16 @@ impl Pool {
     /// A request that was provably not written goes over another connection, whatever its method. One that was
     /// written, without an answer, over a connection used before is repeated once if it is idempotent and has no body.
     ///
+    /// Where all connections are in use it waits for one, admitted visitors first.
+    ///
     /// # Errors
     /// [`UpstreamError`]; each is counted by its label.
-    pub async fn send(self: &Rc<Self>, request: Request<RequestBody>) -> Result<Response<UpstreamBody>, UpstreamError> {
-        let answer = self.attempt(request).await;
+    pub async fn send(
+        self: &Rc<Self>,
+        request: Request<RequestBody>,
+        rank: Rank,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        let answer = self.attempt(request, rank).await;
         if let Err(error) = &answer {
             self.upstream.metrics.failed(error.reason());
             if error.reason() != ErrorReason::RequestBody {
@@ -87,10 +94,11 @@ impl Pool {
     async fn attempt(
         self: &Rc<Self>,
         mut request: Request<RequestBody>,
+        rank: Rank,
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
         *request.version_mut() = Version::HTTP_11;
         let began = clock::monotonic();
-        let mut connection = self.check_out(began).await?;
+        let mut connection = self.check_out(began, rank).await?;
         let mut repeated = false;
         loop {
             let spare = if connection.is_reused && !repeated { spare_copy(&request) } else { None };
@@ -132,20 +140,20 @@ impl Pool {
             drop(connection);
             connection = match self.upstream.try_permit() {
                 Some(permit) => self.connect(permit, clock::monotonic()).await?,
-                None => self.check_out(clock::monotonic()).await?,
+                None => self.check_out(clock::monotonic(), rank).await?,
             };
         }
     }
 
     /// A connection that can carry an exchange: the youngest idle one, a new one, or the next to become free.
-    async fn check_out(&self, now: Instant) -> Result<Box<Connection>, UpstreamError> {
+    async fn check_out(&self, now: Instant, rank: Rank) -> Result<Box<Connection>, UpstreamError> {
         if let Some(connection) = self.pop_idle(now) {
             return Ok(connection);
         }
         if let Some(permit) = self.upstream.try_permit() {
             return self.connect(permit, now).await;
         }
-        self.wait(now).await
+        self.wait(now, rank).await
     }
 
     fn pop_idle(&self, now: Instant) -> Option<Box<Connection>> {
@@ -196,9 +204,13 @@ impl Pool {
         })
     }
 
-    async fn wait(&self, began: Instant) -> Result<Box<Connection>, UpstreamError> {
-        let Some(_pending) = self.upstream.try_wait() else { return Err(UpstreamError::PoolFull) };
-        let mut waiting = self.waiters.join();
+    async fn wait(&self, began: Instant, rank: Rank) -> Result<Box<Connection>, UpstreamError> {
+        let metrics = &self.upstream.metrics;
+        let Some(_pending) = self.upstream.try_wait(rank) else {
+            metrics.waited(rank, WaitResult::Refused);
+            return Err(UpstreamError::PoolFull);
+        };
+        let mut waiting = self.waiters.join(rank);
         self.upstream.ask_for_idle(&self.reclaim);
         let won = timeout(self.upstream.settings.pool_wait, async {
             tokio::select! {
@@ -210,12 +222,17 @@ impl Pool {
         })
         .await;
         let waited = clock::monotonic().duration_since(began);
-        self.upstream.metrics.pool_wait.observe(waited.as_secs_f64());
-        match won {
-            Ok(Won::Connection(connection)) => Ok(connection),
-            Ok(Won::Permit(permit)) => self.connect(permit, clock::monotonic()).await,
+        metrics.pool_wait.observe(waited.as_secs_f64());
+        let won = match won {
+            Ok(won) => Some(won),
             // One may have been handed over in the very moment.
-            Err(_) => waiting.try_connection().ok_or(UpstreamError::PoolWait),
+            Err(_) => waiting.try_connection().map(Won::Connection),
+        };
+        metrics.waited(rank, if won.is_some() { WaitResult::Served } else { WaitResult::Late });
+        match won {
+            Some(Won::Connection(connection)) => Ok(connection),
+            Some(Won::Permit(permit)) => self.connect(permit, clock::monotonic()).await,
+            None => Err(UpstreamError::PoolWait),
         }
     }
 

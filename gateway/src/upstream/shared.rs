@@ -9,6 +9,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::endpoint::{Endpoint, Watched};
 use super::settings::UpstreamSettings;
+use super::wait::Rank;
 use crate::clock::{self, Instant};
 use crate::metrics::UpstreamHandles;
 
@@ -77,12 +78,17 @@ impl Upstream {
         Arc::clone(&self.permits).acquire_owned().await.ok().map(Permit)
     }
 
-    /// A share of the bound on waiting requests, or `None` when all are taken.
-    pub(super) fn try_wait(&self) -> Option<Pending<'_>> {
+    /// A share of the bound on waiting requests, or `None` when all are taken. The second half is kept for admitted
+    /// visitors: a crowd on open paths must not have them refused.
+    pub(super) fn try_wait(&self, rank: Rank) -> Option<Pending<'_>> {
+        let most = match rank {
+            Rank::Admitted => self.settings.max_pending,
+            Rank::Open => self.settings.max_pending.div_ceil(2),
+        };
         let waiting = self.pending.fetch_add(1, Ordering::Relaxed);
         self.metrics.waiting.inc();
         let pending = Pending(self);
-        (waiting < self.settings.max_pending).then_some(pending)
+        (waiting < most).then_some(pending)
     }
 
     /// A core joins; the handle asks it to give up idle connections that others wait for.

@@ -1,4 +1,4 @@
-//! Requests of one core that wait for one of its connections, first come first served.
+//! Requests of one core that wait for one of its connections: admitted visitors first, then first come first served.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -7,10 +7,34 @@ use tokio::sync::oneshot;
 
 use super::connection::Connection;
 
-/// The line of one core. How many wait is bounded by the upstream's `max_pending`.
+/// Who goes first where not all can: admitted visitors have waited for their turn already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum Rank {
+    /// A member of the cohort.
+    Admitted,
+    /// Anybody, on an open path.
+    Open,
+}
+
+impl Rank {
+    pub(crate) const ALL: [Self; 2] = [Self::Admitted, Self::Open];
+
+    /// The value of the metric label `rank`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Open => "open",
+        }
+    }
+}
+
+type Line = VecDeque<oneshot::Sender<Box<Connection>>>;
+
+/// The lines of one core, one for each rank. How many wait is bounded by the upstream's `max_pending`.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
-    line: RefCell<VecDeque<oneshot::Sender<Box<Connection>>>>,
+    lines: RefCell<[Line; Rank::ALL.len()]>,
     live: Cell<usize>,
 }
 
@@ -26,9 +50,9 @@ const CLEAR_AT: usize = 32;
 
 impl Waiters {
     /// Joins the line.
-    pub(super) fn join(&self) -> Waiting<'_> {
+    pub(super) fn join(&self, rank: Rank) -> Waiting<'_> {
         let (sender, handed) = oneshot::channel();
-        let mut line = self.line.borrow_mut();
+        let line = &mut self.lines.borrow_mut()[rank as usize];
         if line.len() >= CLEAR_AT + 2 * self.live.get() {
             line.retain(|waiter| !waiter.is_closed());
         }
@@ -44,11 +68,12 @@ impl Waiters {
 
     /// Hands a connection to the first who still waits, or gives it back.
     pub(super) fn hand_over(&self, mut connection: Box<Connection>) -> Option<Box<Connection>> {
-        let mut line = self.line.borrow_mut();
-        while let Some(waiter) = line.pop_front() {
-            match waiter.send(connection) {
-                Ok(()) => return None,
-                Err(returned) => connection = returned,
+        for line in self.lines.borrow_mut().iter_mut() {
+            while let Some(waiter) = line.pop_front() {
+                match waiter.send(connection) {
+                    Ok(()) => return None,
+                    Err(returned) => connection = returned,
+                }
             }
         }
         Some(connection)

@@ -19,7 +19,7 @@ use gateway::listener::{
 };
 use gateway::metrics::Metrics;
 use gateway::problem::{Problem, ProblemKind};
-use gateway::upstream::{Pool, Upstream, UpstreamSettings};
+use gateway::upstream::{Pool, Rank, Upstream, UpstreamSettings};
 use http::{HeaderValue, Request, Response};
 use tokio::sync::oneshot;
 
@@ -89,7 +89,8 @@ impl Proxy {
         };
         client.reached(AbortPhase::Upstream);
         forward::to_upstream(request.headers_mut(), &facts);
-        match pool.send(request).await {
+        let rank = if request.uri().path() == "/open" { Rank::Open } else { Rank::Admitted };
+        match pool.send(request, rank).await {
             Ok(mut response) => {
                 forward::from_upstream(response.headers_mut());
                 response.map(ResponseBody::Upstream)

@@ -343,6 +343,49 @@ fn a_full_pool_is_503() {
     gateway.expect_count("usher_upstream_pool_wait_seconds_count{upstream=\"booking\"} 1");
 }
 
+/// Where not all can be served, those whose turn it is go first, and a crowd on open paths leaves them room to wait.
+#[test]
+fn admitted_visitors_go_first() {
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let upstream = FakeUpstream::start(move |mut served, seen| {
+        while let Some((head, _)) = served.request() {
+            seen.lock().unwrap().push(head);
+            let _ = wait.lock().unwrap().recv();
+            served.ok("x");
+        }
+    });
+    let gateway =
+        Gateway::before(&[upstream.address], UpstreamSettings { max_connections: 1, max_pending: 4, ..roomy() });
+    let ask = |path: &str| {
+        let mut client = gateway.client();
+        client.send(format!("GET {path} HTTP/1.1\r\nhost: h\r\n\r\n"));
+        client
+    };
+    let waiting = |count| {
+        gateway.expect_count(&format!("usher_upstream_connections{{state=\"waiting\",upstream=\"booking\"}} {count}"));
+    };
+    let mut clients = vec![ask("/first")];
+    eventually("the upstream has the first", || upstream.seen().len() == 1);
+    for (path, count) in [("/open", 1), ("/open", 2), ("/admitted-1", 3), ("/admitted-2", 4)] {
+        clients.push(ask(path));
+        waiting(count);
+        // Half of the places to wait are taken.
+        if count == 2 {
+            assert_eq!(gateway.client().get("/open").status, 503);
+        }
+    }
+    (0..5).for_each(|_| go.send(()).unwrap());
+    assert!(clients.into_iter().all(|mut client| client.answer().status == 200));
+    let order: Vec<String> = upstream.seen().iter().map(|head| head.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(order, ["/first", "/admitted-1", "/admitted-2", "/open", "/open"]);
+    for (rank, result, count) in [("open", "refused", 1), ("open", "served", 2), ("admitted", "served", 2)] {
+        gateway.expect_count(&format!(
+            "usher_upstream_waits_total{{rank=\"{rank}\",result=\"{result}\",upstream=\"booking\"}} {count}"
+        ));
+    }
+}
+
 /// Idle connections of one core are given up for another core that has none.
 #[test]
 fn idle_connections_move_between_cores() {

@@ -8,6 +8,7 @@ mod cost;
 mod credential;
 mod door;
 mod drain;
+mod limits;
 mod line;
 mod loss;
 pub(crate) mod operators;

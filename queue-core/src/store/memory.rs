@@ -1,6 +1,7 @@
 //! The memory adapter: one process, no loss but its own end. Also the model that the Redis scripts are held against.
 
 mod kept;
+mod lease;
 mod log;
 mod room;
 
@@ -9,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use self::kept::{FORM, KeptRoom, KeptRooms};
+use self::lease::LeasedLimit;
 pub(super) use self::log::LONGEST_CATCH_UP;
 use self::room::Room;
 use super::{
@@ -24,6 +26,7 @@ pub struct MemoryStore {
     clock: Clock,
     server: u64,
     rooms: Mutex<HashMap<RoomId, Room>>,
+    limits: Mutex<HashMap<String, LeasedLimit>>,
 }
 
 /// A written room that cannot be taken up.
@@ -34,13 +37,14 @@ pub struct BadKeeping(String);
 impl MemoryStore {
     /// A store without rooms that reads its host's time from `clock`.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, server: 0, rooms: Mutex::default() }
+        Self { clock, server: 0, rooms: Mutex::default(), limits: Mutex::default() }
     }
 
-    /// Another store with the same rooms as they are now, as a replica has them; it knows itself as `server`.
+    /// Another store with the same rooms and limits as they are now, as a replica has them; it knows itself as `server`.
     #[must_use]
     pub fn copy(&self, server: u64) -> Self {
-        Self { clock: self.clock.clone(), server, rooms: Mutex::new(self.rooms().clone()) }
+        let (rooms, limits) = (Mutex::new(self.rooms().clone()), Mutex::new(self.limits().clone()));
+        Self { clock: self.clock.clone(), server, rooms, limits }
     }
 
     /// All rooms, written down: what a planned restart takes up again with [`MemoryStore::restore`].
@@ -76,10 +80,15 @@ impl MemoryStore {
     /// Loses everything.
     pub fn wipe(&self) {
         self.rooms().clear();
+        self.limits().clear();
     }
 
     fn rooms(&self) -> MutexGuard<'_, HashMap<RoomId, Room>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn limits(&self) -> MutexGuard<'_, HashMap<String, LeasedLimit>> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One atomic step on a room that exists.

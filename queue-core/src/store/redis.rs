@@ -2,6 +2,7 @@
 
 mod address;
 mod confirm;
+mod lease;
 mod link;
 mod reply;
 mod scripts;

@@ -4,6 +4,7 @@
 mod conformance;
 mod differential;
 mod keeping;
+mod lease;
 mod simulation;
 mod support;
 mod survival;

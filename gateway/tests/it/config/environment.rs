@@ -41,7 +41,7 @@ fn variables_win_over_the_file() {
     assert_eq!(config.rooms[0].open.len(), 2);
     assert_eq!(config.listeners[0].bind.port(), 80);
     assert_eq!(config.upstreams[0].endpoints[0].to_string(), "10.1.1.1:9000");
-    assert_eq!(config.rate_limits[0].burst, 7);
+    assert_eq!(config.rate_limits[0].rule.quota().burst(), 7);
     assert_eq!(config.tickets.issuer, "123", "a string stays one even when it looks like a number");
 }
 

@@ -88,6 +88,14 @@ fn other_values_out_of_bounds() {
         (&format!("{limit}rate_per_second = \"fast\"\nburst = 1"), "a number"),
         (&format!("{limit}rate_per_second = 1\nburst = 0"), "at least 1"),
         (&format!("{limit}rate_per_second = 1\nburst = 1\nipv6_prefix = 129"), "between 1 and 128"),
+        (&format!("{limit}rate_per_second = 0.001\nburst = 4_000_000_000"), "burst is too large for the rate"),
+        (&format!("{limit}rate_per_second = 1\nburst = 11\nalgorithm = \"leaky_bucket\""), "at most 10s"),
+        (&format!("{limit}rate_per_second = 1\nburst = 9_999\nalgorithm = \"sliding_log\""), "more than 1 GiB"),
+        (
+            &format!("{limit}rate_per_second = 1\nburst = 1\nalgorithm = \"fixed_window\"\ndistributed = true"),
+            "only a token_bucket can be distributed",
+        ),
+        (&format!("{limit}rate_per_second = 1\nburst = 1\nfail_mode = \"opn\""), "did you mean \"open\"?"),
         (&format!("{limit}rate_per_second = 1\nburst = 1\nscope_ = 1"), "did you mean \"scope\"?"),
         ("[store]\nurl = \"memry:\"", "not the URL of a store"),
         ("[store]\nconnections = 0", "between 1 and 64"),
@@ -138,14 +146,6 @@ fn what_is_not_supported_yet_says_so() {
         ("queueing_method = \"reject\"", "queueing_method = \"reject\" is not supported yet"),
         ("admission = \"adaptive\"", "admission = \"adaptive\" is not supported yet"),
         ("latency_target = \"300ms\"", "latency_target is not supported yet"),
-        (
-            "[[rate_limit]]\nname=\"a\"\nscope=\"room\"\nrate_per_second=1\nburst=1",
-            "scope = \"room\" is not supported yet",
-        ),
-        (
-            "[[rate_limit]]\nname=\"a\"\nscope=\"client\"\nalgorithm=\"sliding_log\"\nrate_per_second=1\nburst=1",
-            "algorithm = \"sliding_log\" is not supported yet",
-        ),
         (
             "[[listener]]\nname=\"b\"\nbind=\"0.0.0.0:81\"\ntls = { cert_file = \"a\", key_file = \"b\" }",
             "tls is not supported yet",
