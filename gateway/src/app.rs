@@ -4,6 +4,7 @@
 //! only what is read; what changes the line goes to the store's thread.
 
 mod keeping;
+mod reload;
 mod rooms;
 mod workers;
 
@@ -18,6 +19,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use self::reload::Reload;
 use crate::access_log;
 use crate::admin::{self, AdminState};
 use crate::config::Config;
@@ -41,6 +43,7 @@ pub fn run(config: &Config, loaded: Timestamp) -> anyhow::Result<()> {
     let listening = Arc::new(AtomicBool::new(false));
     let (end, ended) = watch::channel(false);
 
+    let reload = Reload::start(config, &metrics)?;
     let admin_listener = listener::bind(config.admin.bind, false)?;
     let sockets = workers::bind(config)?;
 
@@ -51,7 +54,7 @@ pub fn run(config: &Config, loaded: Timestamp) -> anyhow::Result<()> {
 
     let shared = Arc::new(workers::shared(config, rooms.clone(), shaper)?);
     let stop = watch::channel(false);
-    let crew = workers::start(config, sockets, &shared, &metrics, &sink, &stop.1)?;
+    let crew = workers::start(config, sockets, &shared, &metrics, &reload, (&sink, &stop.1))?;
     drop(sink);
     listening.store(true, Ordering::Release);
     tracing::info!(
@@ -77,7 +80,7 @@ pub fn run(config: &Config, loaded: Timestamp) -> anyhow::Result<()> {
     })?;
 
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(wait_to_end(&draining, config.drain.delay))?;
+    runtime.block_on(wait_to_end(&draining, &reload, config.drain.delay))?;
     tracing::info!("draining: no newcomers, what is under way may finish");
     let _ = stop.0.send(true);
     for worker in crew {
@@ -95,13 +98,17 @@ pub fn run(config: &Config, loaded: Timestamp) -> anyhow::Result<()> {
 }
 
 /// Resolves when the process is to stop taking visitors: after TERM or INT, and the delay that balancers need to notice.
-/// A second INT cuts the delay short.
-async fn wait_to_end(draining: &AtomicBool, delay: Duration) -> anyhow::Result<()> {
+/// A second INT cuts the delay short. HUP reads files anew.
+async fn wait_to_end(draining: &AtomicBool, reload: &Reload, delay: Duration) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            Some(()) = hangup.recv() => reload.all(),
+        }
     }
     draining.store(true, Ordering::Release);
     tokio::select! {

@@ -29,7 +29,7 @@ pub use admin::Admin;
 pub use drain::Drain;
 pub use environment::Environment;
 pub use finding::{Finding, Place, Severity};
-pub use listener::{Listener, ListenerLimits, TlsFiles};
+pub use listener::{Listener, ListenerLimits};
 pub use rate_limit::{RateLimit, RateLimitAlgorithm, RateLimitFailMode, RateLimitScope};
 pub use room::{Admission, Event, Room};
 pub use store::{Store, StoreUrl};

@@ -81,6 +81,23 @@ pub fn from_upstream(headers: &mut HeaderMap) -> SessionSignal {
     signal
 }
 
+/// Removes from a request's trailers what only the head may say: framing, routing, who asks (RFC 9110, 6.5.1).
+pub fn trailers_to_upstream(trailers: &mut HeaderMap) {
+    drop_trailers(trailers, |name| class::of(name) != Class::Pass);
+}
+
+/// The same for an answer's trailers.
+pub fn trailers_from_upstream(trailers: &mut HeaderMap) {
+    drop_trailers(trailers, |name| matches!(class::of(name), Class::HopByHop | Class::Usher));
+}
+
+fn drop_trailers(trailers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
+    let removed = collect(trailers, |name| unwanted(name) || class::is_of_head(name));
+    for name in &removed {
+        trailers.remove(name);
+    }
+}
+
 /// The names that `unwanted` picks. The vector stays unallocated when there is none.
 fn collect(headers: &HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) -> Vec<HeaderName> {
     headers.keys().filter(|name| unwanted(name)).cloned().collect()

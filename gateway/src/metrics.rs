@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{Encoder as _, IntCounter, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{Encoder as _, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
-pub use self::http::{AbortPhase, HttpMetrics, ListenerMetrics, Rejection, RequestKind};
+pub use self::http::{AbortPhase, HandshakeFailure, HttpMetrics, ListenerMetrics, Protocol, Rejection, RequestKind};
 pub use self::limit::{LimitMetrics, register_tracked_keys};
 pub use self::room::{Departure, Outcome, PollResult, RoomMetricFamilies, RoomMetrics};
 pub use self::store::StoreMetrics;
@@ -36,6 +36,7 @@ pub struct Metrics {
     /// The side of the services behind.
     pub upstream: UpstreamMetrics,
     log_lines_dropped: IntCounter,
+    reloads: [IntCounter; 2],
 }
 
 impl Metrics {
@@ -49,15 +50,24 @@ impl Metrics {
         let info = opts("usher_build_info", "Always 1; the labels say what runs.");
         let info = register(&registry, IntGaugeVec::new(info, &["version"]));
         info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let reloads = opts("usher_config_reloads_total", "Times that files were read anew.");
+        let reloads = register(&registry, IntCounterVec::new(reloads, &["result"]));
+        let reloads = ["ok", "failed"].map(|result| reloads.with_label_values(&[result]));
         #[cfg(target_os = "linux")]
         // Fails only when something else registered the process's figures: then they are there.
         let _ = registry.register(Box::new(ProcessCollector::for_self()));
-        Arc::new(Self { registry, http, upstream, log_lines_dropped })
+        Arc::new(Self { registry, http, upstream, log_lines_dropped, reloads })
     }
 
     /// Access lines that a slow stderr lost.
     pub fn log_lines_dropped(&self) -> IntCounter {
         self.log_lines_dropped.clone()
+    }
+
+    /// Counts a reload; one that is not good left something old in force.
+    pub fn reloaded(&self, good: bool) {
+        let [ok, failed] = &self.reloads;
+        if good { ok } else { failed }.inc();
     }
 
     /// Where further groups register.
@@ -112,6 +122,9 @@ mod tests {
             "usher_connections_open{listener=\"public\",protocol=\"http1\"} 0",
             "usher_connections_total{listener=\"public\",protocol=\"http1\"} 0",
             "usher_connections_rejected_total{listener=\"public\",reason=\"first_byte\"} 0",
+            "usher_connections_open{listener=\"public\",protocol=\"http2\"} 0",
+            "usher_tls_handshake_failures_total{listener=\"public\",reason=\"timeout\"} 0",
+            "usher_tunnels_open{listener=\"public\"} 0",
             "usher_client_aborts_total{listener=\"public\",phase=\"upstream\"} 0",
             "usher_upstream_requests_total{code=\"200\",upstream=\"booking\"} 1",
             "usher_upstream_request_duration_seconds_count{upstream=\"booking\"} 1",

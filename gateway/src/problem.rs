@@ -44,6 +44,8 @@ pub enum ProblemKind {
     NotFound,
     /// The path exists, the method does not.
     MethodNotAllowed,
+    /// Another version of the protocol to switch to is needed.
+    UpgradeRequired,
     /// The host is not one this gateway serves.
     Misdirected,
     /// The request's body came too slowly.
@@ -87,6 +89,9 @@ impl ProblemKind {
             Self::BadRequest => (StatusCode::BAD_REQUEST, "/bad-request", "The request cannot be understood"),
             Self::NotFound => (StatusCode::NOT_FOUND, "/not-found", "Nothing is here"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "/method-not-allowed", "Method not allowed"),
+            Self::UpgradeRequired => {
+                (StatusCode::UPGRADE_REQUIRED, "/upgrade-required", "Another version of the protocol is needed")
+            }
             Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "/misdirected", "This host is not served here"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "/request-timeout", "The request came too slowly"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "/body-too-large", "The request body is too large"),

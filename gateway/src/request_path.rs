@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use queue_core::store::Renewed;
 
 use crate::access_log::Line;
@@ -16,7 +16,7 @@ use crate::credentials::{Credential, USHER_TICKET};
 use crate::door::{Judgement, Pass};
 use crate::entropy;
 use crate::forward::{self, ForwardFacts, RequestTrace, SessionSignal};
-use crate::listener::{ClientConnection, IdleClass, Reply};
+use crate::listener::{ClientStream, IdleClass, Reply, Tunnel};
 use crate::metrics::{AbortPhase, Departure, Outcome, RequestKind};
 use crate::page::PageState;
 use crate::problem::{Problem, ProblemKind};
@@ -24,16 +24,18 @@ use crate::queue::{Answer, Desk, PositionDocument, State, session_of, whole_seco
 use crate::reserved;
 use crate::respond::{self, Carrier, Wants};
 use crate::route::{RoomIndex, Route};
-use crate::upstream::Rank;
-use crate::worker::Worker;
+use crate::stay::SessionStay;
+use crate::upgrade::Upgrade;
+use crate::upstream::{Rank, UpstreamBody};
+use crate::worker::{RoomFront, Worker};
 
 /// Answers one request. Every path through here ends in exactly one answer.
-pub async fn answer(worker: &Worker, connection: &Rc<ClientConnection>, request: Request<RequestBody>) -> Reply {
+pub async fn answer(worker: &Worker, stream: &Rc<ClientStream>, request: Request<RequestBody>) -> Reply {
     let began = clock::monotonic();
     let method = request.method().clone();
     let uri = request.uri().clone();
-    let client = worker.client(connection.remote().ip(), request.headers());
-    let (kind, response) = decide(worker, connection, client, request, began).await;
+    let client = worker.client(stream.remote().ip(), request.headers());
+    let (kind, response) = decide(worker, stream, client, request, began).await;
     let status = response.status();
     // Polls that went well are most of the traffic of a sale and say nothing alone.
     if let Some(log) = &worker.access_log
@@ -56,20 +58,24 @@ pub async fn answer(worker: &Worker, connection: &Rc<ClientConnection>, request:
 
 async fn decide(
     worker: &Worker,
-    connection: &Rc<ClientConnection>,
+    stream: &Rc<ClientStream>,
     client: ClientAddr,
     request: Request<RequestBody>,
     now: Instant,
 ) -> (RequestKind, Response<ResponseBody>) {
     let wants = Wants::of(worker, request.method(), request.headers());
+    if *request.method() == Method::CONNECT {
+        let no_tunnels = Problem::new(ProblemKind::MethodNotAllowed).detail("CONNECT: this is no forward proxy");
+        return (RequestKind::Refused, respond::refusal(worker, no_tunnels, wants));
+    }
     let target = match Target::of(worker, &request) {
         Ok(target) => target,
         Err(problem) => return (RequestKind::Refused, respond::refusal(worker, problem, wants)),
     };
     match target.route {
         Route::Reserved(reserved) => reserved::answer(worker, reserved, client, request, now).await,
-        Route::Guarded(room) => guarded(worker, room, Visit { client, connection, target, request, wants, now }).await,
-        Route::Open(room) => open(worker, room, Visit { client, connection, target, request, wants, now }).await,
+        Route::Guarded(room) => guarded(worker, room, Visit { client, stream, target, request, wants, now }).await,
+        Route::Open(room) => open(worker, room, Visit { client, stream, target, request, wants, now }).await,
         Route::UnknownHost => refused(worker, Problem::new(ProblemKind::Misdirected), wants),
         Route::UnknownPath => refused(worker, Problem::new(ProblemKind::NotFound), wants),
     }
@@ -112,7 +118,7 @@ impl Target {
 /// One request on its way through a room.
 struct Visit<'c> {
     client: ClientAddr,
-    connection: &'c Rc<ClientConnection>,
+    stream: &'c Rc<ClientStream>,
     target: Target,
     request: Request<RequestBody>,
     wants: Wants,
@@ -162,7 +168,12 @@ async fn guarded(worker: &Worker, room: RoomIndex, visit: Visit<'_>) -> (Request
             // A ticket out of a degraded answer was given without the store.
             let undecided = granted.as_ref().is_some_and(|granted| granted.degraded);
             metrics.decided(if undecided { Outcome::FailOpen } else { Outcome::Admitted });
-            visit.connection.set_idle_class(IdleClass::Admitted);
+            visit.stream.set_idle_class(IdleClass::Admitted);
+            let mut visit = visit;
+            if granted.is_some() {
+                // A tunnel is for those who show a ticket: one that is only now on its way back was not shown (N22).
+                visit.request.headers_mut().remove(http::header::UPGRADE);
+            }
             let mut response = admitted(worker, room, &desk, visit, &pass).await;
             worker.shared.shaper.fields().passed(&passed, response.headers_mut());
             let response = match granted {
@@ -331,11 +342,18 @@ async fn forwarded(
     visit: Visit<'_>,
     pass: Option<&Rc<Pass>>,
 ) -> (Response<ResponseBody>, SessionSignal) {
-    let Visit { client, connection, target, mut request, wants, .. } = visit;
+    let Visit { client, stream, target, mut request, wants, .. } = visit;
+    let is_guarded = matches!(target.route, Route::Guarded(_));
     let front = worker.front(room);
-    let peer_trusted = worker.trusted.trusts(connection.remote().ip());
+    // Nobody without a ticket gets a tunnel, whatever the path (N22).
+    let upgrade = match pass.filter(|_| stream.can_switch()).map(|_| front.upgrades.asked_by(&request)) {
+        None => None,
+        Some(Ok(upgrade)) => upgrade,
+        Some(Err(refusal)) => return (respond::bad_upgrade(worker, refusal, wants), SessionSignal::None),
+    };
+    let peer_trusted = worker.trusted.trusts(stream.remote().ip());
     let trace = RequestTrace::of(request.headers(), peer_trusted, &entropy::draw());
-    let fields = connection.forwarded_fields().get(client.ip(), worker.scheme, &target.host);
+    let fields = stream.forwarded_fields().get(client.ip(), worker.scheme, &target.host);
     let facts = ForwardFacts {
         peer_trusted,
         forwarded: &fields,
@@ -349,11 +367,27 @@ async fn forwarded(
     if let Some(path) = target.rewritten {
         *request.uri_mut() = Uri::from(path);
     }
-    connection.reached(AbortPhase::Upstream);
+    if let Some(upgrade) = &upgrade {
+        upgrade.ask(request.headers_mut());
+    }
+    stream.reached(AbortPhase::Upstream);
     // In a suspended room everybody is as good as admitted.
     let rank = if pass.is_some() || front.room.policy().is_suspended() { Rank::Admitted } else { Rank::Open };
     match worker.upstreams[front.upstream].send(request, rank).await {
+        Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            match pass.zip(upgrade).and_then(|(pass, upgrade)| switched(front, stream, pass, &upgrade, answer)) {
+                Some(answer) => answer,
+                None => {
+                    tracing::warn!(room = %front.room.id(), "the upstream's 101 is not the one that was asked for");
+                    let problem = Problem::new(ProblemKind::UpstreamUnavailable);
+                    (respond::refusal(worker, problem, wants), SessionSignal::None)
+                }
+            }
+        }
         Ok(response) => {
+            if let Some(pass) = pass.filter(|_| is_guarded && !response.body().is_whole()) {
+                stream.ends_with(SessionStay::of(&front.room, session_of(&pass.ticket)));
+            }
             let mut response = response.map(ResponseBody::Upstream);
             // The client is spoken to in its own version, whatever the upstream speaks.
             *response.version_mut() = http::Version::HTTP_11;
@@ -366,4 +400,23 @@ async fn forwarded(
             (respond::refusal(worker, respond::problem_of_upstream(&error), wants), SessionSignal::None)
         }
     }
+}
+
+/// The answer after which the connection is a tunnel; `None` when the upstream agreed to something else.
+fn switched(
+    front: &RoomFront,
+    stream: &ClientStream,
+    pass: &Pass,
+    upgrade: &Upgrade,
+    answer: Response<UpstreamBody>,
+) -> Option<(Response<ResponseBody>, SessionSignal)> {
+    if !upgrade.is_granted_by(&answer) {
+        return None;
+    }
+    let (mut head, body) = answer.into_parts();
+    stream.ends_with(SessionStay::of(&front.room, session_of(&pass.ticket)));
+    stream.switches_to(Tunnel::new(body.into_tunnel()?));
+    let signal = forward::from_upstream(&mut head.headers);
+    upgrade.ask(&mut head.headers);
+    Some((Response::from_parts(head, ResponseBody::Empty), signal))
 }

@@ -12,6 +12,7 @@ use crate::problem::{Problem, ProblemKind};
 use crate::queue::{Answer, Moved, PositionDocument, State, whole_seconds};
 use crate::route::RoomIndex;
 use crate::shaping::Limited;
+use crate::upgrade::UpgradeRefusal;
 use crate::upstream::UpstreamError;
 use crate::worker::Worker;
 
@@ -91,6 +92,19 @@ pub fn refusal(worker: &Worker, problem: Problem, wants: Wants) -> Response<Resp
             problem.into_response()
         }
     }
+}
+
+/// The answer to a handshake that cannot be granted.
+pub fn bad_upgrade(worker: &Worker, refusal: UpgradeRefusal, wants: Wants) -> Response<ResponseBody> {
+    let kind = match refusal {
+        UpgradeRefusal::Key => ProblemKind::BadRequest,
+        UpgradeRefusal::Version => ProblemKind::UpgradeRequired,
+    };
+    let mut response = self::refusal(worker, Problem::new(kind).detail(refusal.to_string()), wants);
+    if refusal == UpgradeRefusal::Version {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    response
 }
 
 /// The answer to somebody who has to wait: the waiting page, or `429` with the position.

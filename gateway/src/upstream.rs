@@ -13,6 +13,7 @@ mod pool;
 mod settings;
 mod shared;
 mod timer;
+mod tunnel;
 mod wait;
 
 pub use self::body::UpstreamBody;
@@ -21,4 +22,5 @@ pub use self::error::{ErrorReason, UpstreamError};
 pub use self::pool::Pool;
 pub use self::settings::UpstreamSettings;
 pub use self::shared::Upstream;
+pub use self::tunnel::UpstreamTunnel;
 pub use self::wait::Rank;

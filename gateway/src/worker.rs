@@ -15,12 +15,13 @@ use crate::clock::Instant;
 use crate::credentials::RoomCookies;
 use crate::door::Door;
 use crate::forward::Scheme;
-use crate::listener::{ClientConnection, Handler, Reply};
+use crate::listener::{ClientStream, Handler, Reply};
 use crate::page::Pages;
 use crate::request_path;
 use crate::room::Room;
 use crate::route::{RoomIndex, Router};
 use crate::shaping::{Keys, Limited, Passed, Shaper};
+use crate::upgrade::AllowedUpgrades;
 use crate::upstream::Pool;
 
 /// What all cores read and nobody changes while running.
@@ -51,6 +52,8 @@ pub struct RoomFront {
     pub entry: Box<str>,
     /// Its upstream's name.
     pub upstream_name: Box<str>,
+    /// To what its visitors may switch.
+    pub upgrades: AllowedUpgrades,
 }
 
 /// One listener as one core serves it.
@@ -108,7 +111,7 @@ impl Worker {
 }
 
 impl Handler for Worker {
-    async fn handle(&self, request: Request<RequestBody>, client: &Rc<ClientConnection>) -> Reply {
-        request_path::answer(self, client, request).await
+    async fn handle(&self, request: Request<RequestBody>, stream: &Rc<ClientStream>) -> Reply {
+        request_path::answer(self, stream, request).await
     }
 }

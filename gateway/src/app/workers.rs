@@ -12,6 +12,7 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use super::reload::Reload;
 use crate::access_log::{AccessLog, AccessLogSink, FLUSH_EVERY};
 use crate::client_addr::TrustedProxies;
 use crate::clock;
@@ -20,12 +21,13 @@ use crate::credentials::RoomCookies;
 use crate::door::Door;
 use crate::forward::Scheme;
 use crate::keys;
-use crate::listener::{self, Capacity, ListenerLimits, ListenerSettings};
+use crate::listener::{self, Capacity, ListenerLimits, ListenerSettings, Pace, Speaks};
 use crate::metrics::{LimitMetrics, Metrics, register_tracked_keys};
 use crate::page::Pages;
 use crate::room::Room;
 use crate::route::Router;
 use crate::shaping::{LeaseDriver, LimitSettings, Over, Scope, Shaper};
+use crate::upgrade::AllowedUpgrades;
 use crate::upstream::{Endpoint, Pool, Upstream, UpstreamSettings};
 use crate::worker::{RoomFront, Shared, Worker};
 
@@ -71,6 +73,7 @@ pub(super) fn shared(config: &Config, rooms: Vec<Arc<Room>>, shaper: Arc<Shaper>
             name: HeaderValue::from_str(room.id.as_str())?,
             entry: room.path.as_str().into(),
             upstream_name: config.upstreams[room.upstream].name.as_str().into(),
+            upgrades: AllowedUpgrades::new(room.upgrades.iter().cloned()),
         })
     });
     Ok(Shared {
@@ -88,11 +91,15 @@ pub(super) fn start(
     sockets: Sockets,
     shared: &Arc<Shared>,
     metrics: &Arc<Metrics>,
-    sink: &AccessLogSink,
-    stop: &watch::Receiver<bool>,
+    reload: &Reload,
+    (sink, stop): (&AccessLogSink, &watch::Receiver<bool>),
 ) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
     let plan = Arc::new(Plan {
-        listeners: config.listeners.iter().map(|listener| ListenerPlan::of(listener, config, metrics)).collect(),
+        listeners: config
+            .listeners
+            .iter()
+            .map(|listener| ListenerPlan::of(listener, config, metrics, reload))
+            .collect::<anyhow::Result<_>>()?,
         upstreams: config.upstreams.iter().map(|it| upstream(it, metrics)).collect::<anyhow::Result<_>>()?,
         access_log: config.telemetry.access_log.then(|| sink.clone()),
         shared: shared.clone(),
@@ -123,18 +130,27 @@ struct ListenerPlan {
 }
 
 impl ListenerPlan {
-    fn of(listener: &config::Listener, config: &Config, metrics: &Metrics) -> Self {
+    fn of(listener: &config::Listener, config: &Config, metrics: &Metrics, reload: &Reload) -> anyhow::Result<Self> {
+        let usual = ListenerLimits::default();
         let limits = ListenerLimits {
             first_byte: listener.limits.first_byte_timeout,
             header: listener.limits.header_timeout,
+            tunnel_idle: listener.limits.tunnel_idle_timeout,
             idle_admitted: listener.limits.idle_timeout,
-            idle: listener.limits.idle_timeout.min(ListenerLimits::default().idle),
+            idle: listener.limits.idle_timeout.min(usual.idle),
+            body: Pace { stall: listener.limits.body_timeout, ..usual.body },
+            write: Pace { stall: listener.limits.write_timeout, ..usual.write },
             max_header_bytes: listener.limits.max_header_bytes,
             max_body_bytes: listener.limits.max_body_bytes as u64,
             shutdown_grace: config.drain.timeout,
-            ..ListenerLimits::default()
+            ..usual
         };
-        Self {
+        let speaks = match reload.certificates(&listener.name) {
+            Some(certificates) => Speaks::Tls(certificates.server_config()?),
+            None if listener.http2_cleartext => Speaks::Http2,
+            None => Speaks::Http1,
+        };
+        Ok(Self {
             name: listener.name.as_str().into(),
             scheme: if listener.tls.is_some() { Scheme::Https } else { Scheme::Http },
             trusted: listener.trusted_proxies.clone(),
@@ -143,8 +159,10 @@ impl ListenerPlan {
                 limits,
                 capacity: Capacity::new(listener.limits.max_connections as usize),
                 metrics: metrics.http.listener(&listener.name),
+                speaks,
+                proxy_protocol: listener.proxy_protocol.then(|| listener.trusted_proxies.clone()),
             },
-        }
+        })
     }
 }
 

@@ -1,16 +1,17 @@
 //! `[[listener]]`: the addresses at which visitors are answered.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use queue_core::Timestamp;
 
 use super::reader::{Field, Reader, section};
 use super::scalar::Name;
 use super::units::ByteSize;
 use crate::client_addr::TrustedProxies;
 use crate::credentials::CookieSecurity;
+use crate::tls::{Certificate, CertificateFiles, FileAtFault};
 
 section! {
     /// An address at which visitors are answered.
@@ -23,6 +24,10 @@ section! {
         insecure_cookies: bool = false,
         /// Certificate and key; without it the listener speaks cleartext.
         tls: Option<TlsSection>,
+        /// Speaks HTTP/2 in cleartext, and only that, with clients that know it beforehand; for a balancer in front.
+        http2_cleartext: bool = false,
+        /// Each connection begins with the PROXY protocol header (v1 or v2) of one of the trusted proxies.
+        proxy_protocol: bool = false,
         /// Networks whose `X-Forwarded-For` and `Forwarded` are believed.
         trusted_proxies: Vec<Field<IpNet>>,
         /// Connections at once; those beyond are closed at once.
@@ -37,6 +42,8 @@ section! {
         write_timeout: Duration = "30s",
         /// Between two requests of a connection.
         idle_timeout: Duration = "60s",
+        /// Without a byte either way in a tunnel (WebSocket).
+        tunnel_idle_timeout: Duration = "60s",
         /// The longest header of a request.
         max_header_bytes: ByteSize = "16KiB",
         /// The longest body of a request.
@@ -47,6 +54,18 @@ section! {
 section! {
     /// Certificate and key of a listener.
     TlsSection, "tls of [[listener]]" {
+        /// The certificate chain, PEM.
+        cert_file: String,
+        /// The private key, PEM.
+        key_file: String,
+        /// More certificates, for other names; which one a client gets depends on the name it asks for.
+        additional: Vec<Field<CertificateSection>>,
+    }
+}
+
+section! {
+    /// A further certificate of a listener.
+    CertificateSection, "additional of tls" {
         /// The certificate chain, PEM.
         cert_file: String,
         /// The private key, PEM.
@@ -65,19 +84,14 @@ pub struct Listener {
     pub cookies: CookieSecurity,
     /// Who may name another address as the client's.
     pub trusted_proxies: TrustedProxies,
-    /// Certificate and key; `None`: cleartext.
-    pub tls: Option<TlsFiles>,
+    /// Certificates and keys, at least one; `None`: cleartext.
+    pub tls: Option<Vec<CertificateFiles>>,
+    /// Speaks HTTP/2 in cleartext, and only that.
+    pub http2_cleartext: bool,
+    /// Each connection begins with the PROXY protocol header of one of the trusted proxies.
+    pub proxy_protocol: bool,
     /// What bounds a connection.
     pub limits: ListenerLimits,
-}
-
-/// Where certificate and key are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate chain, PEM.
-    pub cert_file: PathBuf,
-    /// The private key, PEM.
-    pub key_file: PathBuf,
 }
 
 /// What bounds the connections of a listener. None is zero.
@@ -95,6 +109,8 @@ pub struct ListenerLimits {
     pub write_timeout: Duration,
     /// Between two requests of a connection.
     pub idle_timeout: Duration,
+    /// Without a byte either way in a tunnel.
+    pub tunnel_idle_timeout: Duration,
     /// The longest header of a request, in bytes; at least 8 KiB, below which hyper cannot read.
     pub max_header_bytes: usize,
     /// The longest body of a request, in bytes.
@@ -106,24 +122,41 @@ const SMALLEST_HEADER: ByteSize = ByteSize(8 << 10);
 
 impl ListenerSection {
     /// The listener, unless something was told about it.
-    pub(super) fn resolve(&self, reader: &mut Reader<'_, '_>) -> Option<Listener> {
+    pub(super) fn resolve(&self, now: Timestamp, reader: &mut Reader<'_, '_>) -> Option<Listener> {
         self.warn_of_cookies(reader);
+        self.check_protocols(reader);
         let networks = self.networks(reader);
-        let insecure = self.insecure_cookies.copied()?;
+        let tls = self.tls.get()?.as_ref().map(|tls| tls.resolve(now, reader));
+        let insecure = self.insecure_cookies.copied()? && tls.is_none();
         Some(Listener {
             name: self.name.get()?.0.clone(),
             bind: self.bind.copied()?,
             cookies: if insecure { CookieSecurity::Insecure } else { CookieSecurity::Secure },
             trusted_proxies: TrustedProxies::new(networks),
-            tls: match self.tls.get()? {
+            tls: match tls {
                 None => None,
-                Some(tls) => Some(TlsFiles {
-                    cert_file: reader.folder.join(tls.cert_file.get()?),
-                    key_file: reader.folder.join(tls.key_file.get()?),
-                }),
+                Some(files) => Some(files?),
             },
+            http2_cleartext: self.http2_cleartext.copied()?,
+            proxy_protocol: self.proxy_protocol.copied()?,
             limits: self.limits(reader)?,
         })
+    }
+
+    fn check_protocols(&self, reader: &mut Reader<'_, '_>) {
+        let tls = self.tls.given().is_some();
+        if tls && self.http2_cleartext.copied() == Some(true) {
+            reader.findings.error(
+                &self.http2_cleartext.spot,
+                "a listener with `tls` speaks no cleartext; HTTP/2 is offered over TLS without this key",
+            );
+        }
+        if self.proxy_protocol.copied() == Some(true) && self.trusted_proxies.get().is_some_and(Vec::is_empty) {
+            reader.findings.error(
+                &self.proxy_protocol.spot,
+                "needs the balancers' networks in trusted_proxies: nobody else is believed, so nobody could connect",
+            );
+        }
     }
 
     fn limits(&self, reader: &mut Reader<'_, '_>) -> Option<ListenerLimits> {
@@ -140,6 +173,7 @@ impl ListenerSection {
             body_timeout: reader.positive(&self.body_timeout)?,
             write_timeout: reader.positive(&self.write_timeout)?,
             idle_timeout: reader.positive(&self.idle_timeout)?,
+            tunnel_idle_timeout: reader.positive(&self.tunnel_idle_timeout)?,
             max_header_bytes: self.max_header_bytes.copied()?.0,
             max_body_bytes: self.max_body_bytes.copied()?.0,
         })
@@ -162,6 +196,10 @@ impl ListenerSection {
         let no_proxies = self.trusted_proxies.get().is_none_or(Vec::is_empty);
         let no_tls = self.tls.given().is_none();
         match self.insecure_cookies.copied() {
+            Some(true) if !no_tls => reader.findings.warn(
+                &self.insecure_cookies.spot,
+                "has no effect: a listener with `tls` always sets `__Host-` cookies",
+            ),
             Some(true) => reader.findings.warn(
                 &self.insecure_cookies.spot,
                 "cookies go without `__Host-` and `Secure`: whoever can read the connection can take a place or a ticket; \
@@ -175,4 +213,52 @@ impl ListenerSection {
             _ => {}
         }
     }
+}
+
+impl TlsSection {
+    /// Where the certificates are, each looked at; `None` when one was told to be unusable.
+    fn resolve(&self, now: Timestamp, reader: &mut Reader<'_, '_>) -> Option<Vec<CertificateFiles>> {
+        let first = certificate(&self.cert_file, &self.key_file, now, reader);
+        let additional = self.additional.get().map_or(&[][..], Vec::as_slice).iter().map(|field| {
+            let section = field.get()?;
+            certificate(&section.cert_file, &section.key_file, now, reader)
+        });
+        let additional: Vec<Option<CertificateFiles>> = additional.collect();
+        std::iter::once(first).chain(additional).collect()
+    }
+}
+
+/// How long before the end `check` warns: as long as the alert.
+const WARN_BEFORE_EXPIRY: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// The files of a certificate that can be used, or a told mistake.
+fn certificate(
+    cert_file: &Field<String>,
+    key_file: &Field<String>,
+    now: Timestamp,
+    reader: &mut Reader<'_, '_>,
+) -> Option<CertificateFiles> {
+    let files = CertificateFiles {
+        cert_file: reader.folder.join(cert_file.get()?),
+        key_file: reader.folder.join(key_file.get()?),
+    };
+    let spot = |at_fault| match at_fault {
+        FileAtFault::Certificate => &cert_file.spot,
+        FileAtFault::Key => &key_file.spot,
+    };
+    match Certificate::load(&files) {
+        Err(problem) => {
+            reader.findings.error(spot(problem.at_fault), problem.to_string());
+            return None;
+        }
+        Ok(certificate) if certificate.expires_at <= now => {
+            let problem = format!("the certificate expired at {}: browsers refuse it", certificate.expires_at);
+            reader.findings.warn(&cert_file.spot, problem);
+        }
+        Ok(certificate) if certificate.expires_at <= now + WARN_BEFORE_EXPIRY => {
+            reader.findings.warn(&cert_file.spot, format!("the certificate expires at {}", certificate.expires_at));
+        }
+        Ok(_) => {}
+    }
+    Some(files)
 }

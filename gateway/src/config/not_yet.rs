@@ -23,7 +23,6 @@ use Refused::{Any, Begins, Is};
 
 /// Delete a line when the gateway can do it.
 const NOT_YET: &[NotYet] = &[
-    NotYet { path: &["listener", "tls"], value: Any },
     NotYet { path: &["upstream", "endpoints"], value: Begins("https:") },
     NotYet { path: &["room", "queueing_method"], value: Is("random") },
     NotYet { path: &["room", "queueing_method"], value: Is("passthrough") },

@@ -15,6 +15,7 @@ use super::scalar::Name;
 use super::units::shown;
 use crate::route::{HostPattern, OpenPattern, RoomPath, RoomRoute};
 use event::EventSection;
+use patterns::UpgradeName;
 
 section! {
     /// A waiting room: what it guards, where that is, and how many it lets in.
@@ -29,6 +30,8 @@ section! {
         open: Vec<Field<OpenPattern>>,
         /// The name of the `[[upstream]]` behind it.
         upstream: Name,
+        /// Protocols that visitors with a ticket may switch to; each tunnel holds one of the upstream's connections.
+        upgrades: Vec<Field<UpgradeName>>,
         /// The most visitors inside at once.
         total_active_users: u32 = 200,
         /// The most who enter a minute.
@@ -115,6 +118,8 @@ pub struct Room {
     pub open: Vec<OpenPattern>,
     /// The index of its upstream in `Config::upstreams`.
     pub upstream: usize,
+    /// Protocols that visitors with a ticket may switch to, in lower case.
+    pub upgrades: Vec<String>,
     /// Its limits and times. Opening and closing are those of the event that is on or comes next.
     pub policy: Policy,
     /// The status of the waiting page.
@@ -154,6 +159,7 @@ impl RoomSection {
             path: self.path.get()?.clone(),
             open,
             upstream: upstream?,
+            upgrades: self.upgrades.get()?.iter().filter_map(|field| Some(field.get()?.0.clone())).collect(),
             policy: policy?,
             queueing_status_code: http::StatusCode::from_u16(status?).ok()?,
             admission: self.admission.copied()?,

@@ -66,7 +66,7 @@ impl RootSection {
         self.check_names(reader);
         self.check_routes(reader);
         let store = self.store.get()?;
-        let listeners = each(&self.listener, reader, ListenerSection::resolve);
+        let listeners = each(&self.listener, reader, |listener, reader| listener.resolve(now, reader));
         let admin = self.admin.get().and_then(|section| section.resolve(reader));
         let tickets = self.tickets.get().and_then(|section| section.resolve(store.is_shared(), now, reader));
         let upstreams = each(&self.upstream, reader, UpstreamSection::resolve);

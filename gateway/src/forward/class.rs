@@ -48,6 +48,38 @@ pub(super) fn of(name: &HeaderName) -> Class {
     }
 }
 
+/// Whether a field frames, routes, authenticates or describes a message: in trailers it comes too late for whoever decided
+/// without it, and a parser that merges trailers into the head would decide anew.
+pub(super) fn is_of_head(name: &HeaderName) -> bool {
+    let is = |name: &str| OF_HEAD.contains(&name);
+    let text = name.as_str();
+    is(text) || is(&text.replace(|sign: char| !sign.is_ascii_alphanumeric(), "-"))
+}
+
+const OF_HEAD: [&str; 21] = [
+    "authorization",
+    "cache-control",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "date",
+    "expires",
+    "host",
+    "location",
+    "max-forwards",
+    "pragma",
+    "range",
+    "retry-after",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "vary",
+    "www-authenticate",
+];
+
 fn of_text(name: &str) -> Class {
     // Application servers fold `_`, `.` and more onto `-` in CGI-style variables: a look-alike is the field it would
     // become, and never the real one.

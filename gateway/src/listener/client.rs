@@ -10,27 +10,33 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::pace::{Pacer, millis};
+use super::stream::ClientStream;
 use super::watch::Watch;
 use crate::forward::ForwardedFieldsCache;
-use crate::metrics::{AbortPhase, Rejection};
+pub(super) use crate::metrics::Protocol;
+use crate::metrics::Rejection;
 
-/// A connection of a client, as handlers see it. It outlives its requests and stays on its core.
+/// A connection of a client. It outlives its requests and stays on its core.
 #[derive(Debug)]
-pub struct ClientConnection {
-    remote: SocketAddr,
+pub(super) struct ClientConnection {
+    remote: Cell<SocketAddr>,
+    protocol: Cell<Protocol>,
     forwarded: ForwardedFieldsCache,
     pub(super) watch: Rc<Watch>,
     /// Where the watch keeps it.
     pub(super) slot: Cell<usize>,
+    /// HTTP/1: the one, for all its requests. HTTP/2: those open now.
+    pub(super) streams: RefCell<Vec<Rc<ClientStream>>>,
     phase: Cell<Phase>,
     since_ms: Cell<u64>,
+    exchanges: Cell<u32>,
     idle_class: Cell<IdleClass>,
-    abort_phase: Cell<AbortPhase>,
-    body: Pacer,
+    /// Waiting for the socket to take bytes.
     write: Pacer,
-    body_overdue: Cell<bool>,
     leftover: RefCell<Option<Leftover>>,
     left_unread: Cell<bool>,
+    saying_goodbye: Cell<bool>,
+    hasty_resets: Cell<u32>,
     overdue: Cell<Option<Rejection>>,
     waker: RefCell<Option<Waker>>,
 }
@@ -47,7 +53,13 @@ pub enum IdleClass {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Nothing has come yet.
+    /// The balancer in front has to say whose connection it is.
+    ProxyHeader,
+    /// Nothing has come yet; TLS comes next.
+    FirstTlsByte,
+    /// The TLS handshake is under way.
+    Handshake,
+    /// Nothing of a request has come yet.
     FirstByte,
     /// A request has begun.
     Header,
@@ -55,6 +67,8 @@ enum Phase {
     Exchange,
     /// Between requests.
     Idle,
+    /// No HTTP any more: bytes both ways.
+    Tunnel,
 }
 
 /// The unread rest of a request that has been answered.
@@ -65,46 +79,54 @@ struct Leftover {
     since_ms: u64,
 }
 
+/// Requests that a client may take back, unanswered, before those it waited for make up for them: a browser that leaves
+/// a page takes back a few dozen, an attack that makes work without reading answers thousands (CVE-2023-44487).
+const MOST_HASTY_RESETS: u32 = 100;
+
+/// How long an idle HTTP/2 client has to confirm that it knows of the end, so that no request of it is lost.
+const GOODBYE_MS: u64 = 1_000;
+
 impl ClientConnection {
     pub(super) fn new(remote: SocketAddr, watch: &Rc<Watch>) -> Rc<Self> {
         Rc::new(Self {
-            remote,
+            remote: Cell::new(remote),
+            protocol: Cell::new(Protocol::Http1),
             forwarded: ForwardedFieldsCache::default(),
             watch: Rc::clone(watch),
             slot: Cell::new(0),
+            streams: RefCell::default(),
             phase: Cell::new(Phase::FirstByte),
             since_ms: Cell::new(watch.now_ms()),
+            exchanges: Cell::new(0),
             idle_class: Cell::default(),
-            abort_phase: Cell::new(AbortPhase::Waiting),
-            body: Pacer::default(),
             write: Pacer::default(),
-            body_overdue: Cell::new(false),
             leftover: RefCell::default(),
             left_unread: Cell::new(false),
+            saying_goodbye: Cell::new(false),
+            hasty_resets: Cell::new(0),
             overdue: Cell::new(None),
             waker: RefCell::default(),
         })
     }
 
-    /// The TCP peer: the client itself, or a proxy before the gateway.
-    pub fn remote(&self) -> SocketAddr {
-        self.remote
+    /// The client: the TCP peer, or whom a trusted balancer named by the PROXY protocol.
+    pub(super) fn remote(&self) -> SocketAddr {
+        self.remote.get()
     }
 
     /// The forwarding fields of this connection's client, kept from request to request.
-    pub fn forwarded_fields(&self) -> &ForwardedFieldsCache {
+    pub(super) fn forwarded_fields(&self) -> &ForwardedFieldsCache {
         &self.forwarded
     }
 
     /// Admitted visitors may keep their connection longer.
-    pub fn set_idle_class(&self, class: IdleClass) {
+    pub(super) fn set_idle_class(&self, class: IdleClass) {
         self.idle_class.set(class);
     }
 
-    /// How far the request is, for the count should its client leave now. Handlers say
-    /// [`AbortPhase::Upstream`] before they ask the upstream.
-    pub fn reached(&self, phase: AbortPhase) {
-        self.abort_phase.set(phase);
+    /// What is spoken on it.
+    pub(super) fn protocol(&self) -> Protocol {
+        self.protocol.get()
     }
 
     fn enter(&self, phase: Phase) {
@@ -112,61 +134,85 @@ impl ClientConnection {
         self.since_ms.set(self.watch.now_ms());
     }
 
-    pub(super) fn abort_phase(&self) -> AbortPhase {
-        self.abort_phase.get()
+    // How a connection becomes one of HTTP.
+
+    pub(super) fn expects_proxy_header(&self) {
+        self.enter(Phase::ProxyHeader);
+    }
+
+    pub(super) fn is_of(&self, client: SocketAddr) {
+        self.remote.set(client);
+    }
+
+    pub(super) fn expects_handshake(&self) {
+        self.enter(Phase::FirstTlsByte);
+    }
+
+    pub(super) fn expects_requests(&self, protocol: Protocol) {
+        self.watch.metrics.changes_protocol(self.protocol.replace(protocol), protocol);
+        self.watch.metrics.opened(protocol);
+        self.enter(Phase::FirstByte);
+    }
+
+    pub(super) fn becomes_tunnel(&self) {
+        self.enter(Phase::Tunnel);
     }
 
     // What the socket reports.
 
     pub(super) fn got_bytes(&self) {
-        if matches!(self.phase.get(), Phase::FirstByte | Phase::Idle) {
-            self.enter(Phase::Header);
+        match self.phase.get() {
+            Phase::FirstTlsByte => self.enter(Phase::Handshake),
+            Phase::FirstByte => self.enter(Phase::Header),
+            // Frames between HTTP/2 requests (pings, settings) are no request: the idle limit goes on.
+            Phase::Idle if self.protocol() == Protocol::Http1 => self.enter(Phase::Header),
+            Phase::Tunnel => self.since_ms.set(self.watch.now_ms()),
+            _ => {}
         }
     }
 
     pub(super) fn wrote(&self, bytes: usize) {
         self.write.moved(bytes as u64, self.watch.now_ms());
+        if self.phase.get() == Phase::Tunnel {
+            self.since_ms.set(self.watch.now_ms());
+        }
     }
 
     pub(super) fn waits_to_write(&self) {
         self.write.waits(self.watch.now_ms());
     }
 
-    // What an exchange reports.
+    // What streams report.
 
     pub(super) fn exchange_began(&self) {
-        self.enter(Phase::Exchange);
-        self.abort_phase.set(AbortPhase::Waiting);
-        self.body.restart();
-        self.write.restart();
+        if self.exchanges.replace(self.exchanges.get() + 1) == 0 {
+            self.enter(Phase::Exchange);
+            self.write.restart();
+        }
     }
 
     pub(super) fn exchange_ended(&self) {
-        self.enter(Phase::Idle);
+        self.exchanges.set(self.exchanges.get().saturating_sub(1));
+        if self.exchanges.get() == 0 && self.phase.get() == Phase::Exchange {
+            self.enter(Phase::Idle);
+        }
     }
 
-    // What a request's body reports.
-
-    pub(crate) fn waits_for_body(&self) {
-        self.body.waits(self.watch.now_ms());
+    /// A request was answered, or taken back before it was.
+    pub(super) fn counts_reset(&self, hasty: bool) {
+        let resets = self.hasty_resets.get();
+        self.hasty_resets.set(if hasty { resets + 1 } else { resets.saturating_sub(1) });
+        if resets >= MOST_HASTY_RESETS {
+            self.cut(Rejection::Flood);
+        }
     }
 
-    pub(crate) fn got_body(&self, bytes: u64) {
-        self.watch.metrics.body_in.inc_by(bytes);
-        self.body.moved(bytes, self.watch.now_ms());
-    }
-
-    pub(crate) fn body_ended(&self) {
-        self.body.moved(0, self.watch.now_ms());
-    }
-
-    /// Whether the sweep found the body too slow.
-    pub(crate) fn is_body_overdue(&self) -> bool {
-        self.body_overdue.get()
+    pub(super) fn leaves_unread(&self) {
+        self.left_unread.set(true);
     }
 
     /// The rest of a body that nobody reads: to be drained, or the connection to be closed.
-    pub(crate) fn leave_behind(&self, incoming: Incoming) {
+    pub(super) fn leave_behind(&self, incoming: Incoming) {
         if incoming.is_end_stream() {
             return;
         }
@@ -249,21 +295,37 @@ impl ClientConnection {
             return self.wake();
         }
         match self.phase.get() {
-            Phase::FirstByte if waited >= millis(limits.first_byte) => self.cut(Rejection::FirstByte),
+            Phase::ProxyHeader if waited >= millis(limits.proxy_header) => self.cut(Rejection::ProxyHeader),
+            Phase::FirstTlsByte | Phase::FirstByte if waited >= millis(limits.first_byte) => {
+                self.cut(Rejection::FirstByte);
+            }
+            Phase::Handshake if waited >= millis(limits.handshake) => self.cut(Rejection::Handshake),
             Phase::Header if waited >= millis(limits.header) => self.cut(Rejection::Header),
-            Phase::Idle if self.leftover.borrow().is_none() && waited >= millis(self.idle_limit()) => {
-                self.cut(Rejection::Idle);
-            }
-            Phase::Exchange if !self.body_overdue.get() && self.body.is_too_slow(&limits.body, now) => {
-                // Not cut: whoever reads the body fails, and its answer says why.
-                self.body_overdue.set(true);
-                self.left_unread.set(true);
-                self.watch.metrics.rejected(Rejection::Body);
-                self.wake();
-            }
-            _ if self.watch.draining_ms().is_some() => self.wake(),
+            Phase::Idle if self.leftover.borrow().is_none() && waited >= millis(self.idle_limit()) => self.end_idle(),
+            Phase::Idle if self.saying_goodbye.get() && waited >= GOODBYE_MS => self.end_idle(),
+            Phase::Tunnel if waited >= millis(limits.tunnel_idle) => self.cut(Rejection::Idle),
             _ => {}
         }
+        for stream in &*self.streams.borrow() {
+            stream.check(now);
+        }
+        if self.watch.draining_ms().is_some() {
+            self.wake();
+        }
+    }
+
+    /// HTTP/2 clients are told first, and may finish what crosses that word.
+    fn end_idle(&self) {
+        if self.protocol() == Protocol::Http1 {
+            return self.cut(Rejection::Idle);
+        }
+        if self.saying_goodbye.replace(true) {
+            self.overdue.set(Some(Rejection::Idle));
+        } else {
+            self.watch.metrics.rejected(Rejection::Idle);
+            self.since_ms.set(self.watch.now_ms());
+        }
+        self.wake();
     }
 
     fn idle_limit(&self) -> std::time::Duration {
@@ -291,6 +353,11 @@ impl ClientConnection {
             None => false,
             Some(drained_ms) => self.phase.get() != Phase::FirstByte || drained_ms >= FIRST_REQUEST_GRACE_MS,
         }
+    }
+
+    /// Whether an HTTP/2 client should be told that this connection ends.
+    pub(super) fn should_say_goodbye(&self) -> bool {
+        self.saying_goodbye.get() || self.should_close()
     }
 
     /// Whether the client may be in the middle of sending something nobody will read.

@@ -11,28 +11,30 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::Handler;
-use super::client::ClientConnection;
+use super::stream::ClientStream;
 use crate::body::{RequestBody, ResponseBody};
 use crate::clock::{self, Instant};
 use crate::metrics::{AbortPhase, RequestKind};
 use crate::upstream::UpstreamError;
 
-/// Answers one request of hyper's by the handler.
+/// Answers one HTTP/1 request of hyper's by the handler.
 pub(super) async fn answer<H: Handler>(
     handler: Rc<H>,
-    client: Rc<ClientConnection>,
+    stream: Rc<ClientStream>,
     request: Request<Incoming>,
 ) -> Result<Response<Served>, Infallible> {
-    let mut exchange = Exchange::begin(&client, request.method().clone());
+    // hyper itself says `100 Continue` once the body is asked for.
+    let mut exchange = Exchange::begin(&stream, request.method().clone(), false);
+    let client = stream.connection();
     let limit = client.watch.limits.max_body_bytes;
     let has_body = !request.body().is_end_stream();
     let expects_continue = has_body && request.headers().contains_key(header::EXPECT);
-    let request = request.map(|incoming| RequestBody::incoming(incoming, &client, limit));
-    let mut reply = handler.handle(request, &client).await;
+    let request = request.map(|incoming| RequestBody::incoming(incoming, &stream, limit));
+    let mut reply = handler.handle(request, &stream).await;
     if has_body {
         client.settle_leftover(expects_continue);
     }
-    if client.answers_last() {
+    if client.answers_last() && reply.response.status() != StatusCode::SWITCHING_PROTOCOLS {
         reply.response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     exchange.answered(reply.kind, reply.response.status(), reply.response.body());
@@ -41,8 +43,8 @@ pub(super) async fn answer<H: Handler>(
 
 /// A request under way. Dropping it in any state counts what has to be counted.
 #[derive(Debug)]
-struct Exchange {
-    client: Rc<ClientConnection>,
+pub(super) struct Exchange {
+    stream: Rc<ClientStream>,
     method: Method,
     began: Instant,
     state: State,
@@ -59,21 +61,27 @@ enum State {
 }
 
 impl Exchange {
-    fn begin(client: &Rc<ClientConnection>, method: Method) -> Self {
-        client.exchange_began();
-        client.watch.metrics.in_flight.inc();
-        Self { client: Rc::clone(client), method, began: clock::monotonic(), state: State::Asked }
+    pub(super) fn begin(stream: &Rc<ClientStream>, method: Method, expects_continue: bool) -> Self {
+        stream.exchange_began(expects_continue);
+        stream.connection().watch.metrics.in_flight.inc();
+        Self { stream: Rc::clone(stream), method, began: clock::monotonic(), state: State::Asked }
     }
 
-    fn answered(&mut self, kind: RequestKind, status: StatusCode, body: &ResponseBody) {
-        self.client.watch.metrics.answered(&self.method, status);
+    /// The answer's head is there. Returns whether no body follows it on the wire.
+    pub(super) fn answered(&mut self, kind: RequestKind, status: StatusCode, body: &ResponseBody) -> bool {
+        self.stream.connection().watch.metrics.answered(&self.method, status);
         let bodiless = body.is_end_stream()
             || self.method == Method::HEAD
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         self.state = if bodiless { State::Complete(kind) } else { State::Answering(kind) };
+        bodiless
     }
 
-    fn complete(&mut self) {
+    pub(super) fn sent(&self, bytes: usize) {
+        self.stream.connection().watch.metrics.body_out.inc_by(bytes as u64);
+    }
+
+    pub(super) fn complete(&mut self) {
         if let State::Answering(kind) = self.state {
             self.state = State::Complete(kind);
         }
@@ -82,17 +90,17 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let metrics = &self.client.watch.metrics;
+        let metrics = &self.stream.connection().watch.metrics;
         metrics.in_flight.dec();
         match self.state {
-            State::Asked => metrics.aborted(self.client.abort_phase()),
+            State::Asked => metrics.aborted(self.stream.abort_phase()),
             State::Answering(_) => metrics.aborted(AbortPhase::Body),
             State::Complete(_) => {}
         }
         if let State::Answering(kind) | State::Complete(kind) = self.state {
             metrics.took(kind, clock::monotonic().duration_since(self.began));
         }
-        self.client.exchange_ended();
+        self.stream.exchange_ended();
     }
 }
 
@@ -112,7 +120,7 @@ impl Body for Served {
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
-                    self.exchange.client.watch.metrics.body_out.inc_by(data.len() as u64);
+                    self.exchange.sent(data.len());
                 }
                 if self.body.is_end_stream() || frame.is_trailers() {
                     self.exchange.complete();

@@ -6,6 +6,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::client::ClientConnection;
 
@@ -21,10 +23,6 @@ impl<S> Watched<S> {
         Self { stream, client }
     }
 
-    pub(super) fn into_inner(self) -> S {
-        self.stream
-    }
-
     fn report(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match written {
             Poll::Pending => self.client.waits_to_write(),
@@ -32,6 +30,24 @@ impl<S> Watched<S> {
             Poll::Ready(Err(_)) => {}
         }
         written
+    }
+}
+
+/// A client's byte stream, in cleartext or over TLS.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin {
+    /// The socket underneath.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Wire for Watched<TcpStream> {
+    fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+impl Wire for TlsStream<Watched<TcpStream>> {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref().0.socket()
     }
 }
 

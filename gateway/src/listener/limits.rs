@@ -10,12 +10,18 @@ use super::pace::Pace;
 pub struct ListenerLimits {
     /// From accepting a connection to its first byte.
     pub first_byte: Duration,
+    /// From the first byte of a TLS connection to the end of its handshake.
+    pub handshake: Duration,
+    /// From accepting a connection to the end of its PROXY protocol header.
+    pub proxy_header: Duration,
     /// From the first byte of a request to the end of its head, however the bytes trickle.
     pub header: Duration,
     /// Between requests, for anyone.
     pub idle: Duration,
     /// Between requests, on connections of admitted visitors: they come back, and a new connection costs them more.
     pub idle_admitted: Duration,
+    /// Without a byte either way in a tunnel.
+    pub tunnel_idle: Duration,
     /// The longest head of a request in bytes, request line included; longer ones get 431.
     pub max_header_bytes: usize,
     /// hyper's buffer per connection in bytes, at least 8192; bounds memory and how much is read ahead.
@@ -40,9 +46,12 @@ impl Default for ListenerLimits {
     fn default() -> Self {
         Self {
             first_byte: Duration::from_secs(5),
+            handshake: Duration::from_secs(5),
+            proxy_header: Duration::from_secs(5),
             header: Duration::from_secs(10),
             idle: Duration::from_secs(15),
             idle_admitted: Duration::from_secs(60),
+            tunnel_idle: Duration::from_secs(60),
             max_header_bytes: 16 * 1024,
             read_buffer_bytes: 32 * 1024,
             max_body_bytes: 1024 * 1024,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::MissedTickBehavior;
 
@@ -15,8 +15,9 @@ use super::capacity::{Capacity, CapacityGuard};
 use super::client::ClientConnection;
 use super::connection;
 use super::watch::Watch;
-use super::{Handler, ListenerLimits};
-use crate::metrics::{ListenerMetrics, Rejection};
+use super::{Handler, ListenerLimits, http1, http2};
+use crate::client_addr::TrustedProxies;
+use crate::metrics::{ListenerMetrics, Protocol, Rejection};
 
 /// What all cores of a listener have in common.
 #[derive(Clone, Debug)]
@@ -27,6 +28,28 @@ pub struct ListenerSettings {
     pub capacity: Arc<Capacity>,
     /// Where they are counted.
     pub metrics: Arc<ListenerMetrics>,
+    /// What is spoken.
+    pub speaks: Speaks,
+    /// The balancers in front, where each connection begins with their PROXY protocol header.
+    pub proxy_protocol: Option<TrustedProxies>,
+}
+
+/// What a listener speaks. Never guessed from what a client sends.
+#[derive(Clone, Debug)]
+pub enum Speaks {
+    /// HTTP/1 in cleartext.
+    Http1,
+    /// HTTP/2 in cleartext, with prior knowledge.
+    Http2,
+    /// TLS; within it what ALPN agrees on, HTTP/1 where a client does not use ALPN.
+    Tls(Arc<ServerConfig>),
+}
+
+impl ListenerSettings {
+    /// HTTP/1 in cleartext, clients connecting directly.
+    pub const fn cleartext(limits: ListenerLimits, capacity: Arc<Capacity>, metrics: Arc<ListenerMetrics>) -> Self {
+        Self { limits, capacity, metrics, speaks: Speaks::Http1, proxy_protocol: None }
+    }
 }
 
 /// How a drain went.
@@ -49,7 +72,13 @@ pub async fn serve<H: Handler>(
     shutdown: impl Future<Output = ()>,
 ) -> DrainReport {
     let watch = Watch::new(settings.limits, Arc::clone(&settings.metrics));
-    let core = Core { http: Rc::new(connection::http1(&settings.limits)), watch: Rc::clone(&watch), settings, handler };
+    let core = Rc::new(Core {
+        http1: http1::builder(&settings.limits),
+        http2: http2::builder(&settings.limits),
+        watch: Rc::clone(&watch),
+        settings,
+        handler,
+    });
     let mut sweeps = pin!(sweep(&watch));
     let mut shutdown = pin!(shutdown);
     tokio::select! {
@@ -91,15 +120,17 @@ async fn sweep(watch: &Watch) -> Never {
 const FIRST_BACKOFF: Duration = Duration::from_millis(5);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
-struct Core<H> {
-    http: Rc<http1::Builder>,
+/// What all connections of one core have in common.
+pub(super) struct Core<H> {
+    pub(super) http1: hyper::server::conn::http1::Builder,
+    pub(super) http2: h2::server::Builder,
     watch: Rc<Watch>,
-    settings: ListenerSettings,
-    handler: Rc<H>,
+    pub(super) settings: ListenerSettings,
+    pub(super) handler: Rc<H>,
 }
 
 impl<H: Handler> Core<H> {
-    async fn accept(&self, listener: &TcpListener) -> Never {
+    async fn accept(self: &Rc<Self>, listener: &TcpListener) -> Never {
         let mut backoff = FIRST_BACKOFF;
         loop {
             match listener.accept().await {
@@ -118,10 +149,10 @@ impl<H: Handler> Core<H> {
         }
     }
 
-    fn admit(&self, stream: TcpStream, remote: std::net::SocketAddr) {
-        self.settings.metrics.opened.inc();
+    fn admit(self: &Rc<Self>, stream: TcpStream, remote: std::net::SocketAddr) {
         let Some(guard) = self.settings.capacity.try_take() else {
             // Refused as early and cheaply as can be: the client sees its connection closed.
+            self.settings.metrics.opened(Protocol::Http1);
             self.settings.metrics.rejected(Rejection::Limit);
             return;
         };
@@ -131,23 +162,23 @@ impl<H: Handler> Core<H> {
     }
 
     fn serve(
-        &self,
+        self: &Rc<Self>,
         stream: TcpStream,
         remote: std::net::SocketAddr,
         guard: CapacityGuard,
     ) -> impl Future<Output = ()> + use<H> {
-        let (http, handler) = (Rc::clone(&self.http), Rc::clone(&self.handler));
+        let core = Rc::clone(self);
         let client = ClientConnection::new(remote, &self.watch);
         // Registered before the task first runs: a drain that begins in between must wait for it.
         let registration = self.watch.register(&client);
         async move {
             let _held = (guard, registration);
-            connection::run(stream, client, http, handler).await;
+            connection::run(stream, client, core).await;
         }
     }
 
     /// Closing a listener resets what its backlog holds: those connections were accepted by the kernel in our name.
-    fn take_backlog(&self, listener: TcpListener) {
+    fn take_backlog(self: &Rc<Self>, listener: TcpListener) {
         let Ok(listener) = listener.into_std() else { return };
         // The backlog is bounded by the kernel; what arrives while it is emptied is bounded by this.
         for _ in 0..MAX_BACKLOG {

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::HeaderValue;
 use tokio::sync::Notify;
 
 use super::client::ClientConnection;
@@ -23,6 +24,7 @@ pub(super) struct Watch {
     connections: RefCell<Vec<Rc<ClientConnection>>>,
     draining_since: Cell<Option<u64>>,
     emptied: Notify,
+    date: RefCell<(u64, HeaderValue)>,
 }
 
 /// A connection's entry; dropping it takes the connection out.
@@ -39,11 +41,27 @@ impl Watch {
             connections: RefCell::default(),
             draining_since: Cell::new(None),
             emptied: Notify::new(),
+            date: RefCell::new((u64::MAX, HeaderValue::from_static(""))),
         })
     }
 
     pub(super) fn now_ms(&self) -> u64 {
         self.now_ms.get()
+    }
+
+    /// `Date`, written anew once a second.
+    pub(super) fn date(&self) -> HeaderValue {
+        let now_s = self.now_ms() / 1_000;
+        let mut date = self.date.borrow_mut();
+        if date.0 != now_s {
+            let seconds = i64::try_from(clock::now().as_secs()).unwrap_or_default();
+            let instant = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+            let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&instant);
+            if let Some(text) = text.ok().and_then(|text| HeaderValue::try_from(text).ok()) {
+                *date = (now_s, text);
+            }
+        }
+        date.1.clone()
     }
 
     /// For how long the core has been draining, in milliseconds.
@@ -55,7 +73,7 @@ impl Watch {
         let mut connections = self.connections.borrow_mut();
         client.slot.set(connections.len());
         connections.push(Rc::clone(client));
-        self.metrics.open.inc();
+        self.metrics.open(client.protocol(), 1);
         Registration(Rc::clone(client))
     }
 
@@ -104,7 +122,7 @@ impl Watch {
 impl Drop for Registration {
     fn drop(&mut self) {
         let watch = &self.0.watch;
-        watch.metrics.open.dec();
+        watch.metrics.open(self.0.protocol(), -1);
         let mut connections = watch.connections.borrow_mut();
         let slot = self.0.slot.get();
         connections.swap_remove(slot);

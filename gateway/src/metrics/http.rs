@@ -48,7 +48,37 @@ impl RequestKind {
     }
 }
 
-/// Why a connection was refused or cut; the `reason` label.
+/// What is spoken on a connection; the `protocol` label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum Protocol {
+    /// HTTP/1; also what is still in its TLS handshake.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+impl Protocol {
+    const ALL: [(Self, &'static str); 2] = [(Self::Http1, "http1"), (Self::Http2, "http2")];
+}
+
+/// Why a TLS handshake failed; the `reason` label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum HandshakeFailure {
+    /// What the client sent was not TLS, or it refused the certificate.
+    Tls,
+    /// The client left.
+    Closed,
+    /// It took too long.
+    Timeout,
+}
+
+impl HandshakeFailure {
+    const ALL: [(Self, &'static str); 3] = [(Self::Tls, "tls"), (Self::Closed, "closed"), (Self::Timeout, "timeout")];
+}
+
+/// Why a connection, or a stream of one, was refused or cut; the `reason` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(usize)]
 pub enum Rejection {
@@ -58,8 +88,14 @@ pub enum Rejection {
     FirstByte,
     /// The head of a request took too long.
     Header,
-    /// The TLS handshake failed or took too long.
+    /// The TLS handshake took too long.
     Handshake,
+    /// The balancer in front did not say whose connection it is, not rightly, or not in time.
+    ProxyHeader,
+    /// Frames or requests that only make work (HTTP/2).
+    Flood,
+    /// The visitor's session ended while an answer or a tunnel was open.
+    Session,
     /// Nothing was asked for too long.
     Idle,
     /// The body of a request came too slowly.
@@ -71,11 +107,14 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 11] = [
         (Self::Limit, "limit"),
         (Self::FirstByte, "first_byte"),
         (Self::Header, "header"),
         (Self::Handshake, "handshake"),
+        (Self::ProxyHeader, "proxy_header"),
+        (Self::Flood, "flood"),
+        (Self::Session, "session"),
         (Self::Idle, "idle"),
         (Self::Body, "body"),
         (Self::Write, "write"),
@@ -110,6 +149,9 @@ pub struct HttpMetrics {
     open: IntGaugeVec,
     opened: IntCounterVec,
     rejected: IntCounterVec,
+    handshake_failures: IntCounterVec,
+    tunnels: IntGaugeVec,
+    certificate_expiry: IntGaugeVec,
     aborts: IntCounterVec,
 }
 
@@ -128,11 +170,26 @@ impl HttpMetrics {
             in_flight: gauge("usher_http_requests_in_flight", "Requests being answered.", &["listener"]),
             body_bytes: counter("usher_http_body_bytes_total", "Bytes of bodies.", &["listener", "direction"]),
             open: gauge("usher_connections_open", "Connections open.", &["listener", "protocol"]),
-            opened: counter("usher_connections_total", "Connections accepted.", &["listener", "protocol"]),
+            opened: counter(
+                "usher_connections_total",
+                "Connections accepted; over TLS, once the handshake is done.",
+                &["listener", "protocol"],
+            ),
             rejected: counter(
                 "usher_connections_rejected_total",
-                "Connections refused or cut by a limit.",
+                "Connections, or single HTTP/2 streams, refused or cut by a limit.",
                 &["listener", "reason"],
+            ),
+            handshake_failures: counter(
+                "usher_tls_handshake_failures_total",
+                "TLS handshakes that came to nothing.",
+                &["listener", "reason"],
+            ),
+            tunnels: gauge("usher_tunnels_open", "Upgraded connections (WebSocket) open.", &["listener"]),
+            certificate_expiry: gauge(
+                "usher_tls_certificate_expiry_timestamp_seconds",
+                "When the first of the listener's certificates expires, in Unix time.",
+                &["listener"],
             ),
             aborts: counter(
                 "usher_client_aborts_total",
@@ -140,6 +197,11 @@ impl HttpMetrics {
                 &["listener", "phase"],
             ),
         }
+    }
+
+    /// When the first of a listener's certificates expires.
+    pub fn certificate_expiry(&self, name: &str) -> IntGauge {
+        self.certificate_expiry.with_label_values(&[name])
     }
 
     /// The handles of one listener.
@@ -150,8 +212,11 @@ impl HttpMetrics {
             in_flight: self.in_flight.with_label_values(&[name]),
             body_in: self.body_bytes.with_label_values(&[name, "in"]),
             body_out: self.body_bytes.with_label_values(&[name, "out"]),
-            open: self.open.with_label_values(&[name, "http1"]),
-            opened: self.opened.with_label_values(&[name, "http1"]),
+            open: Protocol::ALL.map(|(_, protocol)| self.open.with_label_values(&[name, protocol])),
+            opened: Protocol::ALL.map(|(_, protocol)| self.opened.with_label_values(&[name, protocol])),
+            handshake_failures: HandshakeFailure::ALL
+                .map(|(_, reason)| self.handshake_failures.with_label_values(&[name, reason])),
+            tunnels: self.tunnels.with_label_values(&[name]),
             rejected: Rejection::ALL.map(|(_, reason)| self.rejected.with_label_values(&[name, reason])),
             aborts: AbortPhase::ALL.map(|(_, phase)| self.aborts.with_label_values(&[name, phase])),
         })
@@ -169,10 +234,11 @@ pub struct ListenerMetrics {
     pub body_in: IntCounter,
     /// Bytes of answers' bodies.
     pub body_out: IntCounter,
-    /// Connections open now.
-    pub open: IntGauge,
-    /// Connections accepted.
-    pub opened: IntCounter,
+    open: [IntGauge; Protocol::ALL.len()],
+    opened: [IntCounter; Protocol::ALL.len()],
+    handshake_failures: [IntCounter; HandshakeFailure::ALL.len()],
+    /// Upgraded connections open now.
+    pub tunnels: IntGauge,
     rejected: [IntCounter; Rejection::ALL.len()],
     aborts: [IntCounter; AbortPhase::ALL.len()],
 }
@@ -188,7 +254,30 @@ impl ListenerMetrics {
         self.durations[kind as usize].observe(duration.as_secs_f64());
     }
 
-    /// Counts a connection refused or cut.
+    /// Counts a connection that opens (`1`) or closes (`-1`).
+    pub fn open(&self, protocol: Protocol, by: i64) {
+        self.open[protocol as usize].add(by);
+    }
+
+    /// An open connection turns out to speak another protocol.
+    pub fn changes_protocol(&self, from: Protocol, to: Protocol) {
+        if from != to {
+            self.open(from, -1);
+            self.open(to, 1);
+        }
+    }
+
+    /// Counts a connection accepted.
+    pub fn opened(&self, protocol: Protocol) {
+        self.opened[protocol as usize].inc();
+    }
+
+    /// Counts a TLS handshake that came to nothing.
+    pub fn handshake_failed(&self, reason: HandshakeFailure) {
+        self.handshake_failures[reason as usize].inc();
+    }
+
+    /// Counts a connection or stream refused or cut.
     pub fn rejected(&self, reason: Rejection) {
         self.rejected[reason as usize].inc();
     }

@@ -12,7 +12,9 @@ use hyper::body::Incoming;
 use super::UpstreamError;
 use super::connection::Connection;
 use super::pool::{Busy, Pool};
+use super::tunnel::UpstreamTunnel;
 use crate::clock;
+use crate::forward;
 
 /// The body of an upstream's answer. Dropping it unfinished closes the connection.
 pub struct UpstreamBody {
@@ -34,12 +36,25 @@ impl UpstreamBody {
     /// The body of an answer whose head has come over `connection`. Where the whole answer came with its head, the
     /// connection is free again already.
     pub(super) fn new(incoming: Incoming, connection: Box<Connection>, pool: Rc<Pool>, busy: Busy) -> Self {
+        let switches = connection.switches;
         let whole = connection.sender.is_ready();
         let mut body = Self { incoming, held: Some(Held { connection, pool, busy, pausing: false }) };
-        if whole || body.incoming.is_end_stream() {
+        if !switches && (whole || body.incoming.is_end_stream()) {
             body.finish();
         }
         body
+    }
+
+    /// The connection of an answer that switches protocols; `None` for any other.
+    pub(crate) fn into_tunnel(mut self) -> Option<UpstreamTunnel> {
+        let Held { connection, busy, .. } = self.held.take()?;
+        busy.finish();
+        Some(UpstreamTunnel::new(*connection))
+    }
+
+    /// Whether nothing more is waited for.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.held.is_none()
     }
 
     /// The answer is whole: the connection goes back, unless it is not fit for another exchange.
@@ -87,7 +102,10 @@ impl Body for UpstreamBody {
         let Poll::Ready(frame) = frame else { return Poll::Pending };
         match frame {
             Some(Err(error)) => this.fail(UpstreamError::of_hyper(error)),
-            Some(Ok(frame)) => {
+            Some(Ok(mut frame)) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    forward::trailers_from_upstream(trailers);
+                }
                 if this.incoming.is_end_stream() || frame.is_trailers() {
                     this.finish();
                 }

@@ -4,6 +4,7 @@ use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -26,7 +27,9 @@ pub(super) struct Connection {
     pub(super) endpoint: usize,
     /// It has carried an exchange before: the upstream may be about to close it.
     pub(super) is_reused: bool,
-    _shares: (Permit, Held),
+    /// Its last answer was a switch to another protocol: it carries no other exchange.
+    pub(super) switches: bool,
+    shares: (Permit, Held),
 }
 
 impl Connection {
@@ -41,13 +44,20 @@ impl Connection {
         http.max_header_size(settings.max_header_bytes).max_buf_size(settings.read_buffer_bytes);
         let (sender, driver) = http.handshake(TokioIo::new(stream)).await.map_err(UpstreamError::of_hyper)?;
         let timer = LazyTimer::new(now + settings.response_timeout);
-        Ok(Box::new(Self { sender, driver, timer, endpoint, is_reused: false, _shares: shares }))
+        Ok(Box::new(Self { sender, driver, timer, endpoint, is_reused: false, switches: false, shares }))
     }
 
     /// Moves bytes both ways; ready when the connection is over.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // What went wrong reaches the exchange by its own channel.
         Pin::new(&mut self.driver).poll(cx).map(|_| ())
+    }
+
+    /// The socket after a switch of protocols, what the upstream sent right behind its answer, and what is to be held as
+    /// long as the socket is open.
+    pub(super) fn into_parts(self) -> (TcpStream, Bytes, (Permit, Held)) {
+        let parts = self.driver.into_parts();
+        (parts.io.into_inner(), parts.read_buf, self.shares)
     }
 
     /// Takes note of what has happened to the socket, without waiting for more.

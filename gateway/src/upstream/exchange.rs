@@ -21,7 +21,8 @@ pub(super) enum Failure {
     Final(UpstreamError),
 }
 
-/// Sends `request` and waits for the head of the answer, until the connection's timer ends it.
+/// Sends `request` and waits for the head of the answer, until the connection's timer ends it. Only a request that asked
+/// for it may be answered by a switch of protocols.
 ///
 /// The task that awaits this drives the connection. The answer's channel is therefore looked at right after each drive
 /// and needs no waker of its own.
@@ -29,6 +30,7 @@ pub(super) async fn exchange(
     connection: &mut Connection,
     request: Request<RequestBody>,
 ) -> Result<Response<Incoming>, Failure> {
+    let may_switch = request.headers().contains_key(http::header::UPGRADE);
     let mut answer = pin!(connection.sender.try_send_request(request));
     let noop = &mut Context::from_waker(Waker::noop());
     let outcome = poll_fn(|cx| {
@@ -45,8 +47,8 @@ pub(super) async fn exchange(
         connection.timer.poll(cx).map(|()| Err(Failure::Final(UpstreamError::Timeout)))
     });
     let response = outcome.await?;
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        // Nobody asked for it: `Upgrade` is not forwarded. What follows on this connection is no HTTP.
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS && !may_switch {
+        // Nobody asked for it: `Upgrade` is forwarded only with a ticket and on purpose. What follows on this connection is no HTTP.
         return Err(Failure::Final(UpstreamError::Protocol(None)));
     }
     Ok(response)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::{Method, Request, Response, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -111,6 +111,7 @@ impl Pool {
                     *answer.version_mut() = Version::HTTP_11;
                     self.upstream.metrics.answered(answer.status(), clock::monotonic().duration_since(began));
                     connection.is_reused = true;
+                    connection.switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
                     return Ok(answer.map(|incoming| UpstreamBody::new(incoming, connection, Rc::clone(self), busy)));
                 }
                 Err(Failure::Unsent(unsent, _)) if connection.is_reused => request = *unsent,

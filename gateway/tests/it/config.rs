@@ -5,6 +5,7 @@ mod fields;
 mod secrets;
 mod shipped;
 mod store;
+mod tls;
 mod together;
 
 use std::path::PathBuf;

@@ -14,8 +14,8 @@ use gateway::clock::monotonic;
 use gateway::entropy;
 use gateway::forward::{self, ForwardFacts, RequestTrace, Scheme};
 use gateway::listener::{
-    AbortPhase, Capacity, ClientConnection, DrainReport, Handler, IdleClass, ListenerLimits, ListenerSettings, Reply,
-    RequestKind, bind, serve,
+    AbortPhase, Capacity, ClientStream, DrainReport, Handler, IdleClass, ListenerLimits, ListenerSettings, Reply,
+    RequestKind, Speaks, bind, serve,
 };
 use gateway::metrics::Metrics;
 use gateway::problem::{Problem, ProblemKind};
@@ -51,7 +51,7 @@ struct Proxy {
 }
 
 impl Handler for Proxy {
-    async fn handle(&self, request: Request<RequestBody>, client: &Rc<ClientConnection>) -> Reply {
+    async fn handle(&self, request: Request<RequestBody>, client: &Rc<ClientStream>) -> Reply {
         self.probe.seen.lock().unwrap().push(format!("{} {}", request.method(), request.uri()));
         let own = |response| Reply::new(RequestKind::Wait, response);
         match request.uri().path() {
@@ -74,7 +74,7 @@ impl Handler for Proxy {
 }
 
 impl Proxy {
-    async fn forward(&self, mut request: Request<RequestBody>, client: &ClientConnection) -> Response<ResponseBody> {
+    async fn forward(&self, mut request: Request<RequestBody>, client: &ClientStream) -> Response<ResponseBody> {
         let Some(pool) = &self.pool else { return Problem::new(ProblemKind::NotFound).into_response() };
         let host = request.headers().get("host").cloned().unwrap_or(HeaderValue::from_static("none"));
         let forwarded = client.forwarded_fields().get(client.remote().ip(), Scheme::Http, &host);
@@ -130,6 +130,22 @@ impl Gateway {
         settings: UpstreamSettings,
         cores: usize,
     ) -> Self {
+        Self::speaking(&Speaks::Http1, limits, connections, endpoints, settings, cores)
+    }
+
+    /// A gateway that only answers by itself, in HTTP/2 with prior knowledge.
+    pub(crate) fn alone_in_http2(limits: ListenerLimits) -> Self {
+        Self::speaking(&Speaks::Http2, limits, Capacity::DEFAULT_CONNECTIONS, &[], UpstreamSettings::default(), 1)
+    }
+
+    fn speaking(
+        speaks: &Speaks,
+        limits: ListenerLimits,
+        connections: usize,
+        endpoints: &[SocketAddr],
+        settings: UpstreamSettings,
+        cores: usize,
+    ) -> Self {
         let metrics = Metrics::new();
         let capacity = Capacity::new(connections);
         let probe = Arc::new(Probe { seen: Mutex::default() });
@@ -143,8 +159,10 @@ impl Gateway {
         for _ in 0..cores {
             let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), true).unwrap();
             addresses.push(listener.local_addr().unwrap());
-            let settings =
-                ListenerSettings { limits, capacity: Arc::clone(&capacity), metrics: Arc::clone(&listener_metrics) };
+            let settings = ListenerSettings {
+                speaks: speaks.clone(),
+                ..ListenerSettings::cleartext(limits, Arc::clone(&capacity), Arc::clone(&listener_metrics))
+            };
             let (stop, stopped) = oneshot::channel();
             let (upstream, probe) = (upstream.clone(), Arc::clone(&probe));
             let core = move || {

@@ -1,4 +1,4 @@
-//! Hosts and paths as values of the configuration.
+//! Hosts, paths and names of protocols as values of the configuration.
 
 use crate::config::document::{Node, Spot};
 use crate::config::reader::{Read, Reader};
@@ -45,5 +45,30 @@ impl Read for OpenPattern {
 
     fn read(node: &Node, spot: &Spot, reader: &mut Reader<'_, '_>) -> Option<Self> {
         pattern(node, spot, reader, &Self::KIND, Self::parse)
+    }
+}
+
+/// The name of a protocol that HTTP/1 connections may switch to, in lower case.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct UpgradeName(pub(in crate::config) String);
+
+/// Switches after which requests would pass that nobody looks at.
+const MORE_HTTP: [&str; 3] = ["h2c", "tls", "http"];
+
+impl Read for UpgradeName {
+    const KIND: Kind = Kind::Value("the name of a protocol such as \"websocket\"");
+
+    fn read(node: &Node, spot: &Spot, reader: &mut Reader<'_, '_>) -> Option<Self> {
+        pattern(node, spot, reader, &Self::KIND, |text| {
+            let name = text.to_ascii_lowercase();
+            let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~/".contains(&byte);
+            if name.is_empty() || !name.bytes().all(is_token) {
+                return Err("is no name of a protocol");
+            }
+            if MORE_HTTP.contains(&name.split('/').next().unwrap_or_default()) {
+                return Err("carries requests, which would pass the room without a look at them");
+            }
+            Ok(Self(name))
+        })
     }
 }

@@ -10,7 +10,9 @@ use queue_core::ticket::{Algorithm, KeyId, KeyRing, PrivateKeySource};
 use secrecy::{ExposeSecret as _, SecretString};
 use tempfile::TempDir;
 
+use super::ask::HOST;
 use super::origin::Origin;
+use super::secure::Authority;
 
 /// The `iss` of all tokens and tickets.
 pub(crate) const ISSUER: &str = "https://sale.example";
@@ -73,6 +75,25 @@ impl Setup {
     pub(crate) fn listener(mut self, keys: &str) -> Self {
         keys.clone_into(&mut self.listener);
         self
+    }
+
+    /// A listener with TLS, and what its clients trust.
+    pub(crate) fn tls(mut self, keys: &str) -> (Self, Authority) {
+        let authority = Authority::new();
+        self.certify(&authority.server_certificate(&[HOST]));
+        self.listener = format!("tls = {{ cert_file = \"tls.crt\", key_file = \"tls.key\" }}\n{keys}");
+        (self, authority)
+    }
+
+    /// Writes certificate and key where the listener looks for them.
+    pub(crate) fn certify(&self, (certificate, key): &(String, String)) {
+        self.put("tls.crt", certificate);
+        self.put("tls.key", key);
+    }
+
+    /// Writes a file beside the configuration.
+    pub(crate) fn put(&self, name: &str, content: &str) {
+        std::fs::write(self.folder.path().join(name), content).unwrap();
     }
 
     pub(crate) fn redis(mut self, url: &str) -> Self {
