@@ -1,7 +1,7 @@
 -- Leases tokens of one limit; the rules are those of `limit/lease.rs`, the model is `memory/lease.rs`.
--- KEYS[1] the limit, `usher:{name}`. ARGV[6] the latest that shared time can be in ms (0: not known), [8] the host's time in ms
--- ('': ask TIME), [9] which server this is ('': not known); [10] the gateway, [11] the life it knows, [12] tokens that come back
--- in [13] microseconds, [14] burst, [15] how long a lease counts and [16] a gateway is a member, in ms, [17] the most buckets to
+-- KEYS[1] the limit, `usher:{name}`. ARGV[7] the latest that shared time can be in ms (0: not known), [9] the host's time in ms
+-- ('': ask TIME), [10] which server this is ('': not known); [11] the gateway, [12] the life it knows, [13] tokens that come back
+-- in [14] microseconds, [15] burst, [16] how long a lease counts and [17] a gateway is a member, in ms, [18] the most buckets to
 -- forget; then for each question: key, number, held, back, want.
 -- All numbers are integers below 2^53. A bucket's key is `usher:{name}:limit:<key>`; all keys share the hash tag.
 local DRIFT = 100
@@ -9,20 +9,20 @@ local DRIFT = 100
 local ABANDONED_MS = 7 * 24 * 3600 * 1000
 local META = KEYS[1] .. ':limit'
 local RESTS = KEYS[1] .. ':limit:rests'
-local GATEWAY, KNOWN = ARGV[10], tonumber(ARGV[11])
-local TOKENS, PERIOD, BURST = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
-local COUNTED, MEMBER = tonumber(ARGV[15]), tonumber(ARGV[16])
+local GATEWAY, KNOWN = ARGV[11], tonumber(ARGV[12])
+local TOKENS, PERIOD, BURST = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
+local COUNTED, MEMBER = tonumber(ARGV[16]), tonumber(ARGV[17])
 local CAPACITY, PER_MS = BURST * PERIOD, TOKENS * 1000
 
 local function show(number) return string.format('%.0f', number) end
 local function pot_key(key) return KEYS[1] .. ':limit:' .. key end
 
-local host = tonumber(ARGV[8])
+local host = tonumber(ARGV[9])
 if not host then
   local time = redis.call('TIME')
   host = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local server = ARGV[9]
+local server = ARGV[10]
 -- A cluster's client does not tell which of its nodes it talks to.
 if server == '' then server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or '' end
 
@@ -41,7 +41,7 @@ if not life or meta.server ~= server or life < KNOWN then
 end
 
 -- Shared time, as in `caller.rs`. By the word of somebody who knows nothing of this life none passes.
-local step, latest = math.max(0, host - seen), tonumber(ARGV[6])
+local step, latest = math.max(0, host - seen), tonumber(ARGV[7])
 if latest > 0 and KNOWN == life then
   local believed = now + step
   now = math.max(now, math.min(believed, latest))
@@ -150,7 +150,7 @@ local function save(key, pot)
 end
 
 local grants = {}
-for i = 18, #ARGV, 5 do
+for i = 19, #ARGV, 5 do
   if now < born + COUNTED then
     -- Leases of an earlier life may still be spent.
     grants[#grants + 1] = { 0, 0, born + COUNTED - now }
@@ -164,7 +164,7 @@ for i = 18, #ARGV, 5 do
 end
 
 -- A bucket that is full, with nothing leased, is the same as none.
-local resting = redis.call('ZRANGEBYSCORE', RESTS, '-inf', show(now), 'LIMIT', 0, tonumber(ARGV[17]))
+local resting = redis.call('ZRANGEBYSCORE', RESTS, '-inf', show(now), 'LIMIT', 0, tonumber(ARGV[18]))
 for _, key in ipairs(resting) do
   redis.call('DEL', pot_key(key))
   redis.call('ZREM', RESTS, key)
