@@ -75,7 +75,16 @@ enum Parsed {
     Malformed,
 }
 
+/// The longest header of version 1, in bytes.
+const LONGEST_TEXT: usize = 107;
+
 fn parse(bytes: &[u8]) -> Parsed {
+    // Half an address of version 1 looks like a wrong one to the parser: its line is read whole first.
+    let prefix = v1::PROTOCOL_PREFIX.as_bytes();
+    let is_text = bytes.starts_with(prefix) || prefix.starts_with(bytes);
+    if is_text && !bytes.windows(2).any(|end| end == b"\r\n") {
+        return if bytes.len() < LONGEST_TEXT { Parsed::Incomplete } else { Parsed::Malformed };
+    }
     match HeaderResult::parse(bytes) {
         HeaderResult::V2(Ok(header)) => Parsed::Whole { length: header.len(), source: source_v2(&header) },
         HeaderResult::V1(Ok(header)) => Parsed::Whole { length: header.header.len(), source: source_v1(&header) },
@@ -117,6 +126,9 @@ mod tests {
     fn both_versions_name_the_client() {
         let text = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n";
         assert_eq!(parse(&[text, &b"GET / HTTP/1.1\r\n"[..]].concat()), named("192.0.2.7:56324", text.len()));
+        for cut in 1..text.len() {
+            assert_eq!(parse(&text[..cut]), Parsed::Incomplete, "{cut}");
+        }
         let text = b"PROXY TCP6 2001:db8::7 2001:db8::1 56324 443\r\n";
         assert_eq!(parse(text), named("[2001:db8::7]:56324", text.len()));
         let mut binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
