@@ -99,13 +99,16 @@ pub fn plan(
     let by_tokens = trouble == Trouble::Tokens && ask == Ask::Add;
     let inside = match mirror.map(|mirror| &mirror.summary) {
         // Those who are inside now were counted when the life began.
-        _ if trouble == Trouble::Late => Inside { claims: seen.claims, most: Some(0), until: Timestamp::ZERO },
+        _ if trouble == Trouble::Late => {
+            Inside { claims: seen.claims, most: Some(0), seen_at: Timestamp::ZERO, until: Timestamp::ZERO }
+        }
         Some(summary) if !by_tokens => Inside {
             claims: seen.claims.max(summary.mark.claims),
             most: Some(inside(summary, seen)),
+            seen_at: witness.answered_at(),
             until: summary.latest_end.max(witness.latest_end()),
         },
-        _ => Inside { claims: seen.claims, most: None, until: now + house.session },
+        _ => Inside { claims: seen.claims, most: None, seen_at: Timestamp::ZERO, until: now + house.session },
     };
     let mut ended: Vec<_> = witness.own_ended().collect();
     ended.extend(mirror.iter().flat_map(|mirror| mirror.ended.iter().map(|(visitor, until)| (*visitor, *until))));

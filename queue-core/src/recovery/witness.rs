@@ -25,6 +25,8 @@ pub struct Witness {
     answered_since: Option<Life>,
     /// Answers of an earlier life came after it had ended here: the store has not heard of them.
     late: bool,
+    /// When the store answered last.
+    answered_at: Timestamp,
     /// When a look brought which version.
     looks: VecDeque<(Timestamp, Life, Version)>,
 }
@@ -138,6 +140,11 @@ impl Witness {
         self.tokens.retain(|life, place| !past.iter().any(|told| told.life == *life && told.last >= *place));
     }
 
+    /// When the store answered last.
+    pub(super) const fn answered_at(&self) -> Timestamp {
+        self.answered_at
+    }
+
     /// Everything since this version of the life is known change by change.
     pub(super) fn known_since(&self, life: Life) -> Option<Version> {
         self.looks.iter().find(|(_, looked, _)| *looked == life).map(|(_, _, version)| *version)
@@ -186,6 +193,7 @@ impl Witness {
 
     /// Forgets what is older than the longest lag. The last look before that stays: it says since when all is known.
     fn forget(&mut self, now: Timestamp) {
+        self.answered_at = self.answered_at.max(now);
         let old = |at: Timestamp| now.since(at) > LONGEST_LAG;
         while self.joins.front().is_some_and(|(at, ..)| old(*at)) {
             self.joins.pop_front();

@@ -42,6 +42,8 @@ pub struct Inside {
     /// The most that may be inside by what was seen, those whom the store knows included; `None`: nobody remembers, and the
     /// cohort may be full.
     pub most: Option<u32>,
+    /// When that was seen last: of those who began later nothing is said. Zero: it is not known.
+    pub seen_at: Timestamp,
     /// The latest end of any session that was seen: until then some may be unknown. Zero: nothing is said of them.
     pub until: Timestamp,
 }

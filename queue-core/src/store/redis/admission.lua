@@ -29,6 +29,11 @@ local function unknown()
   return math.min(room.total, math.max(0, most - room.unknown_known, room.unknown_carried))
 end
 
+-- Whether whoever was let in at `started` is one of those who may have been inside when this life began.
+local function was_inside(started)
+  return started <= room.began and (room.unknown_seen == 0 or started <= room.unknown_seen)
+end
+
 -- nil when one more may enter, else why not and for how long.
 local function refusal()
   local shut = door()
@@ -77,7 +82,7 @@ local function find_session(visitor, started, ends, score)
   redis.call('ZADD', key('active'), show(ends), visitor)
   redis.call('HSET', key('sessions'), visitor, show(started) .. ':' .. show(score))
   sessions = nil
-  if started <= room.began then
+  if was_inside(started) then
     room.unknown_known = redis.call('HINCRBY', key('state'), 'unknown_known', 1)
     room.unknown_carried = math.max(0, room.unknown_carried - 1)
     redis.call('HSET', key('state'), 'unknown_carried', room.unknown_carried)

@@ -25,7 +25,7 @@ end
 local FIELDS = { 'life', 'version', 'last', 'frontier', 'claims', 'steps', 'now', 'spare', 'host', 'served', 'tokens',
   'tokens_at', 'total', 'rate', 'burst', 'max_line', 'queue_all', 'opens', 'closes', 'limits_version', 'operator',
   'source_at', 'paused', 'began', 'hold_until', 'held', 'collect_until', 'unknown_most', 'unknown_carried', 'unknown_all',
-  'unknown_until', 'unknown_known' }
+  'unknown_until', 'unknown_known', 'unknown_seen' }
 -- What is no number: earlier lives as `start:last,start:last`, and the server that gave the places.
 local TEXTS = { 'past', 'server' }
 

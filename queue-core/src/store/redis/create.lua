@@ -11,6 +11,6 @@ if tonumber(ARGV[1]) == 0 and not room then
     'queue_all', ARGV[15], 'opens', ARGV[16], 'closes', ARGV[17],
     'limits_version', 1, 'operator', ARGV[18] == 'operator' and 1 or 0, 'source_at', ARGV[19],
     'paused', 0, 'began', host, 'hold_until', heard, 'held', 0, 'collect_until', heard, 'unknown_most', -1, 'unknown_carried', 0,
-    'unknown_all', 0, 'unknown_until', 0, 'unknown_known', 0, 'past', '', 'server', ARGV[10])
+    'unknown_all', 0, 'unknown_until', 0, 'unknown_known', 0, 'unknown_seen', 0, 'past', '', 'server', ARGV[10])
   room = load()
 end

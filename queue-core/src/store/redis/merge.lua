@@ -2,10 +2,10 @@
 -- ARGV from 11: the limits (limits.lua); [20] their version and [21] the pause; [22] begin, resume or add, [23] the life,
 -- [24] the first version remembered; [25] memory or token; [26] how long calls are held, in ms; [27] most claims seen, [28] the
 -- most that may be inside (-1: nobody knows), [29] the latest end of a session; [30] shared time by the gateway (0: unknown),
--- [31] the frontier, [32] how long arrivals are collected, in ms.
+-- [31] the frontier, [32] how long arrivals are collected, in ms; [33] when the most was seen (0: unknown).
 -- Then lists, each after its length: lives (life, last, chunks with number and bits), places spent, joins (visitor, place),
 -- sessions (visitor, place, start, end), unconfirmed ones, ended sessions (visitor, until).
-local at = 32
+local at = 33
 local function next_argument()
   at = at + 1
   return ARGV[at]
@@ -56,7 +56,7 @@ local function live_on()
   local collect = tonumber(ARGV[32])
   if collect > 0 then room.collect_until = math.max(room.collect_until, room.now + collect) end
   room.unknown_carried = unknown()
-  room.unknown_most, room.unknown_all = -1, 0
+  room.unknown_most, room.unknown_all, room.unknown_seen = -1, 0, 0
   room.claims = math.max(room.claims, tonumber(ARGV[27]))
   room.unknown_known = redis.call('ZCOUNT', key('active'), '(' .. show(room.now - LEEWAY), '+inf')
   room.server = ARGV[10]
@@ -77,7 +77,8 @@ if not room then
     max_line = tonumber(ARGV[14]), queue_all = tonumber(ARGV[15]), opens = tonumber(ARGV[16]), closes = tonumber(ARGV[17]),
     limits_version = math.max(1, tonumber(ARGV[20])), operator = ARGV[18] == 'operator' and 1 or 0,
     source_at = tonumber(ARGV[19]), paused = tonumber(ARGV[21]), began = now, hold_until = 0, held = 0, collect_until = 0,
-    unknown_most = -1, unknown_carried = 0, unknown_all = 0, unknown_until = 0, unknown_known = 0, past = '', server = ARGV[10] }
+    unknown_most = -1, unknown_carried = 0, unknown_all = 0, unknown_until = 0, unknown_known = 0,
+    unknown_seen = 0, past = '', server = ARGV[10] }
   live_on()
   lives = stretches()
 else
@@ -209,7 +210,12 @@ if news and not held and (memory or young) then
 end
 if (memory or news and not held and young) and tonumber(ARGV[29]) > 0 then
   local most = tonumber(ARGV[28])
-  if most >= 0 then room.unknown_most = math.max(room.unknown_most, most) else room.unknown_all = 1 end
+  if most >= 0 then
+    room.unknown_most = math.max(room.unknown_most, most)
+    room.unknown_seen = math.max(room.unknown_seen, tonumber(ARGV[33]))
+  else
+    room.unknown_all = 1
+  end
   room.unknown_until = math.max(room.unknown_until, tonumber(ARGV[29]))
 end
 room.frontier = math.max(room.frontier, math.min(tonumber(ARGV[31]), room.last))
@@ -219,7 +225,8 @@ redis.call('HSET', key('state'), 'life', show(room.life), 'epoch', show(math.flo
   'operator', room.operator, 'source_at', show(room.source_at), 'paused', room.paused, 'began', show(room.began),
   'hold_until', show(room.hold_until), 'held', room.held, 'collect_until', show(room.collect_until),
   'unknown_most', show(room.unknown_most), 'unknown_carried', show(room.unknown_carried), 'unknown_all', room.unknown_all,
-  'unknown_until', show(room.unknown_until), 'unknown_known', room.unknown_known, 'past', room.past, 'server', room.server)
+  'unknown_until', show(room.unknown_until), 'unknown_known', room.unknown_known,
+  'unknown_seen', show(room.unknown_seen), 'past', room.past, 'server', room.server)
 
 for _, told in ipairs(past) do
   for _, chunk in ipairs(told.chunks) do spend(told.start, tonumber(chunk.number), chunk.bits) end
@@ -241,7 +248,7 @@ for _ = 1, next_number() do
   if till + LEEWAY > room.now and not redis.call('ZSCORE', key('ended'), visitor) then
     local row = redis.call('HGET', key('sessions'), visitor)
     -- None of those who were inside when this life began.
-    if row and tonumber(string.match(row, '^(%d+):')) <= room.began then
+    if row and was_inside(tonumber(string.match(row, '^(%d+):'))) then
       room.unknown_known = math.max(0, room.unknown_known - 1)
       redis.call('HSET', key('state'), 'unknown_known', room.unknown_known)
     end

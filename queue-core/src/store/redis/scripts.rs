@@ -174,7 +174,7 @@ impl Arguments {
             None => self.text("-1"),
         };
         self.instant(testimony.inside.until).instant(testimony.time).mark(testimony.frontier);
-        self.span(testimony.collect);
+        self.span(testimony.collect).instant(testimony.inside.seen_at);
         self.list(&testimony.past, |list, past| {
             list.mark(past.life.mark()).mark(past.last);
             list.list(&past.spent, |list, (chunk, bits)| {

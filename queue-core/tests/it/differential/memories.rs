@@ -47,7 +47,7 @@ impl Trace {
             control: Control { limits, version, source, paused: self.dice.chance(1, 6) },
             hold: self.dice.span_ms(0..4_000),
             collect: if self.dice.chance(1, 4) { self.dice.span_ms(0..3_000) } else { Duration::ZERO },
-            inside: Inside { claims, most, until: self.near_now() },
+            inside: Inside { claims, most, seen_at: self.near_now(), until: self.near_now() },
             time: if self.dice.chance(1, 2) { now } else { Timestamp::ZERO },
             frontier: self.token().1,
             past,

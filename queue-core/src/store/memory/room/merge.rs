@@ -24,6 +24,8 @@ pub(super) struct Unknown {
     until: Timestamp,
     /// How many of those who may have been inside are known by now.
     known: u32,
+    /// Until when whoever was let in is among them; zero: nobody said.
+    seen_at: Timestamp,
 }
 
 impl Unknown {
@@ -43,14 +45,21 @@ impl Unknown {
         if self.until + LEEWAY > now { self.until } else { Timestamp::ZERO }
     }
 
-    /// A session was found again; `earlier`: it began before this life.
-    pub(super) fn found(&mut self, earlier: bool) {
+    /// Whether whoever was let in at `started` is one of them when this life began at `began`.
+    fn counts(&self, started: Timestamp, began: Timestamp) -> bool {
+        started <= began && (self.seen_at == Timestamp::ZERO || started <= self.seen_at)
+    }
+
+    /// A session was found again.
+    pub(super) fn found(&mut self, started: Timestamp, began: Timestamp) {
+        let earlier = self.counts(started, began);
         self.known += u32::from(earlier);
         self.carried = self.carried.saturating_sub(u32::from(earlier));
     }
 
     /// A session that was known turns out to have ended before this life, so it is none of those who were inside.
-    fn was_over(&mut self, earlier: bool) {
+    fn was_over(&mut self, started: Timestamp, began: Timestamp) {
+        let earlier = self.counts(started, began);
         self.known = self.known.saturating_sub(u32::from(earlier));
     }
 
@@ -65,7 +74,10 @@ impl Unknown {
             return;
         }
         match inside.most {
-            Some(_) => self.most = self.most.max(inside.most),
+            Some(_) => {
+                self.most = self.most.max(inside.most);
+                self.seen_at = self.seen_at.max(Timestamp::from_millis(inside.seen_at.as_millis()));
+            }
             None => self.all = true,
         }
         self.until = self.until.max(Timestamp::from_millis(inside.until.as_millis()));
@@ -211,7 +223,7 @@ impl Room {
             if *until + LEEWAY > now && !self.ended.contains_key(visitor) {
                 if let Some(Stay { ends, started, .. }) = self.stays.remove(visitor) {
                     self.ends.remove(&(ends, *visitor));
-                    self.unknown.was_over(started <= self.began);
+                    self.unknown.was_over(started, self.began);
                 }
                 self.remember_end(*visitor, *until);
             }

@@ -39,7 +39,7 @@ impl Room {
             && self.live_session(visitor, now).is_none();
         if lost {
             self.keep_session(visitor, Stay { started: session.id.started, ends: told, place });
-            self.unknown.found(session.id.started <= self.began);
+            self.unknown.found(session.id.started, self.began);
         }
         lost
     }
