@@ -245,12 +245,21 @@ impl Judge {
         }
     }
 
+    /// Whoever leaves is out with every session: a store that had lost the first one may have begun a second.
     pub(super) fn ended(&mut self, step: &Step<'_>, ending: &Ending, was_live: bool) {
-        let Some(known) = self.sessions.iter_mut().find(|known| known.session.id == ending.session.id) else { return };
-        if was_live {
+        if !was_live {
+            return;
+        }
+        let visitor = ending.session.id.visitor;
+        let knows = &mut self.nodes[step.node].knows;
+        let known = self.sessions.iter_mut().filter(|known| known.session.id.visitor == visitor);
+        for known in known {
+            if known.session.id != ending.session.id && !knows.has(known.began) {
+                continue;
+            }
             let until = known.ends.min(ending.session.ends);
             let (fact, _) = *known.ended.get_or_insert_with(|| (self.numbers.next(), until));
-            self.nodes[step.node].knows.learn(fact);
+            knows.learn(fact);
         }
     }
 }
