@@ -14,7 +14,7 @@ use super::secret::{SecretFile, SecretUrl};
 section! {
     /// Where the line lives.
     StoreSection, "[store]" {
-        /// `memory:` for one gateway; `redis://`, `rediss://`, `redis+sentinel://h1,h2,h3/name`, `rediss+sentinel://…`, `redis+cluster://h1,h2,h3` to share.
+        /// `memory:` for one gateway; `redis://`, `rediss://`, `redis+sentinel://h1,h2,h3/name`, `rediss+sentinel://…`, `redis+cluster://h1,h2,h3`, `rediss+cluster://…` to share.
         url: SecretUrl = "memory:",
         /// The PEM text of the only authorities that may vouch for a server with TLS; not given: those the host trusts.
         ca_file: Option<String>,
@@ -82,10 +82,11 @@ const MOST_CONNECTIONS: u32 = 64;
 /// The largest file of certificate authorities in bytes: a host's whole list is a quarter of it.
 const LARGEST_CA_FILE: u64 = 1 << 20;
 
-const NO_TLS: &str = "is for a store with TLS; write rediss:// or rediss+sentinel:// in url";
+const NO_TLS: &str = "is for a store with TLS; write rediss://, rediss+sentinel:// or rediss+cluster:// in url";
 
 const FORMS: &str = "memory: · redis://[:${PASSWORD}@]host[:port][/database] · rediss://… · \
-                     redis+sentinel://h1,h2,h3/name · rediss+sentinel://… · redis+cluster://h1,h2,h3";
+                     redis+sentinel://h1,h2,h3/name · rediss+sentinel://… · redis+cluster://h1,h2,h3 · \
+                     rediss+cluster://…";
 
 impl StoreSection {
     /// Whether several gateways share the store, as far as the URL can be read.

@@ -271,7 +271,7 @@ fn key(room: &RoomId) -> String {
 
 /// What an error of the client library means for a decision.
 fn classify(error: &RedisError) -> StoreError {
-    use redis::ErrorKind::Server;
+    use redis::ErrorKind::{ClusterConnectionNotFound, Server};
     if error.is_timeout() {
         return StoreError::Timeout;
     }
@@ -289,6 +289,11 @@ fn classify(error: &RedisError) -> StoreError {
             _,
         )
         | (_, Some("BUSY")) => StoreError::Loading(error.to_string()),
+        // The cluster's client keeps the cause to itself; beside a dead node it is one of these.
+        (ClusterConnectionNotFound, _) => StoreError::Io(format!(
+            "{error}; a node must be reachable under the address that CLUSTER SLOTS tells of it, and with TLS its \
+             certificate must hold that address"
+        )),
         // Another node of a cluster knows who is in charge, and that one cannot be reached.
         (Server(ServerErrorKind::Moved | ServerErrorKind::Ask), _) => StoreError::Io(error.to_string()),
         (Server(_) | redis::ErrorKind::Extension | redis::ErrorKind::Parse, _) => StoreError::Script(error.to_string()),

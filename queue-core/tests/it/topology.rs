@@ -3,6 +3,7 @@
 mod ask;
 mod away;
 pub(crate) mod cluster;
+mod cluster_tls;
 mod confirm;
 mod gateway;
 mod half_open;

@@ -68,7 +68,13 @@ fn every_form_is_taken() {
     assert_eq!(sentinel_login.password.unwrap().expose_secret(), "watch");
 
     let parsed = address("url = \"redis+cluster://:${PW}@a,b,c\"");
-    assert!(matches!(&parsed, RedisAddress::Cluster { nodes, .. } if nodes.len() == 3), "{parsed:?}");
+    assert!(matches!(&parsed, RedisAddress::Cluster { nodes, tls: None, .. } if nodes.len() == 3), "{parsed:?}");
+
+    let parsed = address("url = \"rediss+cluster://:${PW}@a,b\"\nca_file = \"ca.pem\"");
+    let RedisAddress::Cluster { nodes, tls: Some(Tls { trust: Trust::Only(roots), .. }), .. } = parsed else {
+        panic!("not {parsed:?}")
+    };
+    assert_eq!((nodes.len(), roots.len()), (2, 1));
 }
 
 /// What is wrong is said at its key, in words that tell what to do, without the password.
@@ -91,6 +97,8 @@ fn mistakes_are_named() {
         ("url = \"rediss://u:hunter2@h\"", "holds a password"),
         ("url = \"redis://:hun/ter2@h\"", "holds a password"),
         ("url = \"redis://h\"\nca_file = \"ca.pem\"", "write rediss://"),
+        ("url = \"redis+cluster://a,b\"\nca_file = \"ca.pem\"", "or rediss+cluster://"),
+        ("url = \"rediss+cluster://:hunter2@a,b\"", "holds a password"),
         ("url = \"rediss://h\"\nca_file = \"none.pem\"", "cannot read"),
         ("url = \"rediss://h\"\nca_file = \"ticket.pem\"", "holds no certificate"),
         ("url = \"rediss://h\"\nclient_cert_file = \"ca.pem\"", "set client_key_file too"),

@@ -22,7 +22,7 @@ pub(super) const SENTINEL_PORT: u16 = 26379;
 /// - `redis://[user][:password@]host[:port][/database]`, and `rediss://…` for TLS
 /// - `redis+sentinel://[user][:password@]host[:26379],host,host/name[/database]`, and `rediss+sentinel://…` for TLS with the
 ///   Sentinels and with the servers they name
-/// - `redis+cluster://[user][:password@]host[:port],host,host`
+/// - `redis+cluster://[user][:password@]host[:port],host,host`, and `rediss+cluster://…` for TLS with every node
 #[derive(Clone, Debug)]
 pub enum RedisAddress {
     /// One server.
@@ -55,6 +55,8 @@ pub enum RedisAddress {
     Cluster {
         /// Some of its nodes; the others are learned from them.
         nodes: Vec<HostPort>,
+        /// With every node, under the name or address by which the cluster knows it; `None`: no TLS.
+        tls: Option<Tls>,
         /// Who we are at every node.
         login: Login,
     },

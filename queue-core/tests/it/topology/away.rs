@@ -30,6 +30,7 @@ async fn a_black_hole_costs_no_more_than_the_deadline() {
         never_late(format!("rediss://{hole}")),
         never_late(format!("redis+sentinel://{hole},{refusing}/mymaster")),
         never_late(format!("redis+cluster://{hole},{refusing}")),
+        never_late(format!("rediss+cluster://{hole},{refusing}")),
         // Documentation addresses (RFC 5737) are routed nowhere.
         never_late("redis://192.0.2.1".to_owned()),
         never_late(format!("redis://{refusing}")),

@@ -1,52 +1,80 @@
 //! A cluster: rooms lie on different nodes, and each call goes to the one in charge.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::store::{Joined, StoreError};
 
-use super::ask::ask;
+use super::ask::{ask, ask_over_tls};
 use super::gateway::{DEADLINE, Gateway, TOLERANCE};
+use super::tls::Authority;
 use crate::support::redis_server::RedisServer;
 use crate::support::wait::{eventually, measured};
 
 const SLOTS: [(u16, u16); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
 
 /// Rooms enough that every node has some.
-const ROOMS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+pub(super) const ROOMS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
 
 /// Three primaries that share the slots.
-pub(crate) struct Cluster(Vec<RedisServer>);
+pub(crate) struct Cluster {
+    pub(super) nodes: Vec<RedisServer>,
+    /// Who vouches for the nodes, which then speak only TLS and ask everybody for a certificate.
+    tls: Option<Arc<Authority>>,
+}
 
 impl Cluster {
     /// `None` where there is no Redis.
     pub(crate) async fn start() -> Option<Self> {
-        let nodes = SLOTS.iter().map(|_| node()).collect::<Option<Vec<_>>>()?;
-        for ((node, _), (first, last)) in nodes.iter().zip(SLOTS) {
+        Self::of(None).await
+    }
+
+    /// With TLS and nothing else, between the nodes too. `None` where there is no Redis.
+    pub(super) async fn start_with_tls(authority: Arc<Authority>) -> Option<Self> {
+        Self::of(Some(authority)).await
+    }
+
+    async fn of(tls: Option<Arc<Authority>>) -> Option<Self> {
+        let nodes = SLOTS.iter().map(|_| node(tls.as_deref())).collect::<Option<Vec<_>>>()?;
+        let (nodes, buses): (_, Vec<_>) = nodes.into_iter().unzip();
+        let cluster = Self { nodes, tls };
+        for (node, (first, last)) in cluster.nodes.iter().zip(SLOTS) {
             let slots = ["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()];
-            assert_eq!(ask(node, None, &slots).await, "OK");
+            assert_eq!(cluster.ask(node, &slots).await, "OK");
         }
-        for (node, bus) in &nodes[1..] {
-            let meet = ["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), &bus.to_string()];
-            assert_eq!(ask(&nodes[0].0, None, &meet).await, "OK");
+        for (node, bus) in cluster.nodes.iter().zip(buses).skip(1) {
+            cluster.meet(node, bus).await;
         }
-        let cluster = Self(nodes.into_iter().map(|(node, _)| node).collect());
         cluster.agrees().await;
         Some(cluster)
     }
 
+    /// What a node answers.
+    pub(super) async fn ask(&self, node: &RedisServer, words: &[&str]) -> String {
+        match &self.tls {
+            None => ask(node, None, words).await,
+            Some(authority) => ask_over_tls(authority.host, node, authority.certificates(), words).await,
+        }
+    }
+
+    /// The first node gets to know another.
+    async fn meet(&self, node: &RedisServer, bus: u16) {
+        let meet = ["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), &bus.to_string()];
+        assert_eq!(self.ask(&self.nodes[0], &meet).await, "OK");
+    }
+
     /// A replica of the first node, the last one of the list from now on.
-    async fn add_replica(&mut self) {
-        let (replica, bus) = node().unwrap();
-        let meet = ["CLUSTER", "MEET", "127.0.0.1", &replica.port().to_string(), &bus.to_string()];
-        assert_eq!(ask(&self.0[0], None, &meet).await, "OK");
-        self.0.push(replica);
+    pub(super) async fn add_replica(&mut self) {
+        let (replica, bus) = node(self.tls.as_deref()).unwrap();
+        self.meet(&replica, bus).await;
+        self.nodes.push(replica);
         self.agrees().await;
-        let (primary, replica) = (&self.0[0], &self.0[3]);
-        let id = ask(primary, None, &["CLUSTER", "MYID"]).await;
-        assert_eq!(ask(replica, None, &["CLUSTER", "REPLICATE", &id]).await, "OK");
+        let (primary, replica) = (&self.nodes[0], &self.nodes[3]);
+        let id = self.ask(primary, &["CLUSTER", "MYID"]).await;
+        assert_eq!(self.ask(replica, &["CLUSTER", "REPLICATE", &id]).await, "OK");
         let follows = async || {
-            let info = ask(primary, None, &["INFO", "replication"]).await;
+            let info = self.ask(primary, &["INFO", "replication"]).await;
             info.contains("state=online").then_some(())
         };
         eventually("a replica that follows", follows).await;
@@ -54,10 +82,10 @@ impl Cluster {
 
     /// Waits until every node knows who has which slot.
     async fn agrees(&self) {
-        let nodes = format!("cluster_known_nodes:{}", self.0.len());
-        for node in &self.0 {
+        let nodes = format!("cluster_known_nodes:{}", self.nodes.len());
+        for node in &self.nodes {
             let knows = async || {
-                let info = ask(node, None, &["CLUSTER", "INFO"]).await;
+                let info = self.ask(node, &["CLUSTER", "INFO"]).await;
                 let all = info.contains("cluster_slots_ok:16384") && info.contains(&nodes);
                 (all && info.contains("cluster_state:ok")).then_some(())
             };
@@ -66,8 +94,9 @@ impl Cluster {
     }
 
     pub(crate) fn url(&self) -> String {
-        let hosts: Vec<_> = self.0.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
-        format!("redis+cluster://{}", hosts.join(","))
+        let (scheme, host) = self.tls.as_ref().map_or(("redis", "127.0.0.1"), |authority| ("rediss", authority.host));
+        let hosts: Vec<_> = self.nodes.iter().map(|node| format!("{host}:{}", node.port())).collect();
+        format!("{scheme}+cluster://{}", hosts.join(","))
     }
 
     fn gateway(&self) -> Gateway {
@@ -77,11 +106,11 @@ impl Cluster {
     /// The node in charge of a room, and the others.
     pub(crate) async fn split_at(mut self, room: &str) -> (RedisServer, Vec<RedisServer>) {
         let node = self.node_of(room).await;
-        (self.0.remove(node), self.0)
+        (self.nodes.remove(node), self.nodes)
     }
 
     /// A room on each of the first three nodes.
-    async fn a_room_each(&self) -> [&'static str; 3] {
+    pub(super) async fn a_room_each(&self) -> [&'static str; 3] {
         let mut rooms = [None; 3];
         for room in ROOMS {
             rooms[self.node_of(room).await] = Some(room);
@@ -91,21 +120,26 @@ impl Cluster {
 
     /// The node in charge of a room.
     async fn node_of(&self, room: &str) -> usize {
-        let slot = ask(&self.0[0], None, &["CLUSTER", "KEYSLOT", &format!("usher:{{{room}}}")]).await;
+        let slot = self.ask(&self.nodes[0], &["CLUSTER", "KEYSLOT", &format!("usher:{{{room}}}")]).await;
         let slot: u16 = slot.parse().unwrap();
         SLOTS.iter().position(|(first, last)| (*first..=*last).contains(&slot)).unwrap()
     }
 }
 
 /// A node and the port of its bus. The bus usually listens 10,000 ports above the server, and a free port may have none there.
-fn node() -> Option<(RedisServer, u16)> {
+fn node(tls: Option<&Authority>) -> Option<(RedisServer, u16)> {
     let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let node = RedisServer::start_with(|port, _| {
-        let (port, bus) = (port.to_string(), bus.to_string());
-        let options = ["--port", &port, "--cluster-port", &bus, "--cluster-enabled", "yes"];
+        let bus = bus.to_string();
+        let listens = match tls {
+            None => vec!["--port".to_owned(), port.to_string()],
+            Some(authority) => authority.options_of_a_node(port),
+        };
+        let options = ["--cluster-port", &bus, "--cluster-enabled", "yes"];
         let more = ["--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"];
         let replicas = ["--repl-diskless-sync-delay", "0"];
-        options.iter().chain(&more).chain(&replicas).map(ToString::to_string).collect()
+        let own = options.iter().chain(&more).chain(&replicas).map(ToString::to_string);
+        listens.into_iter().chain(own).collect()
     })?;
     Some((node, bus))
 }
@@ -121,11 +155,11 @@ async fn rooms_lie_on_different_nodes() {
         gateway.turn_to(room);
         gateway.every_operation().await.unwrap();
     }
-    for node in &cluster.0 {
+    for node in &cluster.nodes {
         let keys: u32 = ask(node, None, &["DBSIZE"]).await.parse().unwrap();
         assert!(keys > 0, "a node without a room");
     }
-    assert_eq!(ask(&cluster.0[1], None, &["SCRIPT", "FLUSH", "SYNC"]).await, "OK");
+    assert_eq!(ask(&cluster.nodes[1], None, &["SCRIPT", "FLUSH", "SYNC"]).await, "OK");
     for room in ROOMS {
         gateway.turn_to(room);
         let (answer, took) = measured(gateway.join(7)).await;
@@ -135,9 +169,9 @@ async fn rooms_lie_on_different_nodes() {
 
     let room = "moved";
     let (from, slot) =
-        (cluster.node_of(room).await, ask(&cluster.0[0], None, &["CLUSTER", "KEYSLOT", "{moved}"]).await);
-    let to = ask(&cluster.0[(from + 1) % 3], None, &["CLUSTER", "MYID"]).await;
-    for node in &cluster.0 {
+        (cluster.node_of(room).await, ask(&cluster.nodes[0], None, &["CLUSTER", "KEYSLOT", "{moved}"]).await);
+    let to = ask(&cluster.nodes[(from + 1) % 3], None, &["CLUSTER", "MYID"]).await;
+    for node in &cluster.nodes {
         assert_eq!(ask(node, None, &["CLUSTER", "SETSLOT", &slot, "NODE", &to]).await, "OK");
     }
     gateway.turn_to(room);
@@ -154,7 +188,7 @@ async fn a_dead_node_concerns_only_its_rooms() {
         gateway.turn_to(room);
         eventually("a room", async || gateway.open(1).await.ok()).await;
     }
-    cluster.0[1].kill();
+    cluster.nodes[1].kill();
     for _ in 0..10 {
         gateway.turn_to(second);
         let (answer, took) = measured(gateway.join(1)).await;
@@ -166,7 +200,7 @@ async fn a_dead_node_concerns_only_its_rooms() {
         let (_, took) = eventually("a join on a living node", async || gateway.join(1).await.ok()).await;
         assert!(took < Duration::from_secs(1), "{took:?}");
     }
-    cluster.0[1].start_again();
+    cluster.nodes[1].start_again();
     gateway.turn_to(second);
     let (_, took) = eventually("the room of the node that came back", async || gateway.open(2).await.ok()).await;
     println!("the room of a restarted node is there after {took:?}");
@@ -182,7 +216,7 @@ async fn a_node_that_stands_still() {
         gateway.turn_to(room);
         eventually("a room", async || gateway.open(1).await.ok()).await;
     }
-    cluster.0[1].freeze();
+    cluster.nodes[1].freeze();
     let mut living = 0;
     for number in 0..20 {
         for room in [second, first, third] {
@@ -193,7 +227,7 @@ async fn a_node_that_stands_still() {
         }
     }
     assert!(living >= 38, "only {living} of 40 joins of the other nodes' rooms while one node stood still");
-    cluster.0[1].thaw();
+    cluster.nodes[1].thaw();
     gateway.turn_to(second);
     eventually("the room again", async || gateway.join(1).await.ok()).await;
 }
@@ -216,18 +250,18 @@ async fn admissions_survive_the_death_of_a_node() {
     };
     let (admitted, _) = eventually("an entry", async || entered(&mut gateway).await).await;
 
-    cluster.0[3].freeze();
+    cluster.nodes[3].freeze();
     let (joined, took) = measured(gateway.join(2)).await;
     assert!(matches!(joined, Ok(Joined::Unconfirmed { .. })), "{joined:?}");
     assert!(took < DEADLINE + TOLERANCE, "{took:?}");
     gateway.turn_to(alone);
     eventually("an entry where there is no replica", async || entered(&mut gateway).await).await;
-    cluster.0[3].thaw();
+    cluster.nodes[3].thaw();
 
     gateway.turn_to(replicated);
     let waiting = async || matches!(gateway.join(2).await, Ok(Joined::Admitted { .. })).then_some(());
     eventually("an entry once the replica goes on", waiting).await;
-    cluster.0[0].kill();
+    cluster.nodes[0].kill();
     let (again, took) = eventually("an answer of the replica", async || gateway.join(1).await.ok()).await;
     println!("a room of a killed node is answered by its replica after {took:?}");
     assert_eq!(again, admitted);
@@ -244,7 +278,7 @@ async fn a_hanging_node_is_replaced() {
     eventually("a room", async || gateway.open(1).await.ok()).await;
     let entered = async || matches!(gateway.join(1).await, Ok(Joined::Admitted { .. })).then_some(());
     eventually("an entry, which the replica has", entered).await;
-    cluster.0[0].freeze();
+    cluster.nodes[0].freeze();
     let (_, took) = eventually("an answer of the replica", async || {
         let (answer, took) = measured(gateway.join(1)).await;
         assert!(took < DEADLINE + TOLERANCE, "{took:?}");
@@ -252,5 +286,5 @@ async fn a_hanging_node_is_replaced() {
     })
     .await;
     println!("a room of a hanging node is answered by its replica after {took:?}");
-    cluster.0[0].thaw();
+    cluster.nodes[0].thaw();
 }

@@ -1,20 +1,32 @@
 //! TLS: who vouches for the server, and who does not.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use queue_core::store::{Identity, IdentityError, Joined, RedisAddress, StoreError, Trust};
+use redis::{ClientTlsConfig, TlsCertificates};
 use tempfile::TempDir;
 
 use super::gateway::{Gateway, settings};
 use crate::support::redis_server::RedisServer;
 use crate::support::wait::eventually;
 
-/// A certificate authority and a certificate for 127.0.0.1 that it signed.
-struct Authority(TempDir);
+/// A certificate authority and a certificate for one host that it signed.
+pub(super) struct Authority {
+    dir: TempDir,
+    /// The host.
+    pub(super) host: &'static str,
+}
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
+        Self::of("127.0.0.1")
+    }
+
+    /// Its certificate is good for this host, which is the one that tests run on, and under this name alone.
+    pub(super) fn of(host: &'static str) -> Self {
+        let kind = if host.parse::<IpAddr>().is_ok() { "IP" } else { "DNS" };
         let dir = tempfile::tempdir().unwrap();
         let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
         openssl(
@@ -31,16 +43,16 @@ impl Authority {
             &[
                 &["req", "-x509", "-subj", "/CN=store", "-days", "2"],
                 &key[..],
-                &["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"],
+                &["-addext", &format!("subjectAltName={kind}:{host}"), "-addext", "basicConstraints=critical,CA:FALSE"],
                 &["-CA", "ca.crt", "-CAkey", "ca.key", "-keyout", "store.key", "-out", "store.crt"],
             ]
             .concat(),
         );
-        Self(dir)
+        Self { dir, host }
     }
 
     fn path(&self, file: &str) -> String {
-        self.0.path().join(file).to_str().unwrap().to_owned()
+        self.dir.path().join(file).to_str().unwrap().to_owned()
     }
 
     /// What a server needs for TLS on this port, with certificates asked of its clients or not, one setting a line.
@@ -59,13 +71,27 @@ impl Authority {
         })
     }
 
+    /// What a node of a cluster needs to speak only TLS, with whomever.
+    pub(super) fn options_of_a_node(&self, port: u16) -> Vec<String> {
+        let more = ["tls-cluster", "tls-replication"].map(|option| [option.to_owned(), "yes".to_owned()]);
+        let settings = self.settings(port, "yes").into_iter().chain(more);
+        settings.flat_map(|[option, value]| [format!("--{option}"), value]).collect()
+    }
+
+    /// The same certificates for questions that a test asks by itself.
+    pub(super) fn certificates(&self) -> TlsCertificates {
+        let read = |file| std::fs::read(self.path(file)).unwrap();
+        let client_tls = ClientTlsConfig { client_cert: read("store.crt"), client_key: read("store.key") };
+        TlsCertificates { client_tls: Some(client_tls), root_cert: Some(read("ca.crt")) }
+    }
+
     /// The certificate that it signed may be shown by clients too.
-    fn identity(&self) -> Identity {
+    pub(super) fn identity(&self) -> Identity {
         let read = |file| std::fs::read(self.path(file)).unwrap();
         Identity::new(&read("store.crt"), &read("store.key")).unwrap()
     }
 
-    fn trust(&self) -> Trust {
+    pub(super) fn trust(&self) -> Trust {
         Trust::only(&std::fs::read(self.path("ca.crt")).unwrap()).unwrap()
     }
 }
@@ -123,10 +149,10 @@ async fn a_server_asks_for_a_certificate() {
     let ours = Authority::new();
     let Some(server) = ours.server("yes") else { return };
     let url = format!("rediss://127.0.0.1:{}", server.port());
-    let mut known = gateway_at(&url, &ours, Some(ours.identity()));
+    let mut known = gateway_at(&url, ours.trust(), Some(ours.identity()));
     eventually("a room", async || known.open(1).await.ok()).await;
     known.every_operation().await.unwrap();
-    let mut stranger = gateway_at(&url, &ours, None);
+    let mut stranger = gateway_at(&url, ours.trust(), None);
     let refused = async || stranger.open(1).await.err().filter(|error| *error != StoreError::Timeout);
     eventually("the refusal", refused).await;
 }
@@ -147,16 +173,16 @@ async fn sentinels_with_tls() {
     });
     let Some(sentinel) = sentinel else { return };
     let url = format!("sentinel://127.0.0.1:{}/mymaster", sentinel.port());
-    let mut known = gateway_at(&format!("rediss+{url}"), &ours, Some(ours.identity()));
+    let mut known = gateway_at(&format!("rediss+{url}"), ours.trust(), Some(ours.identity()));
     eventually("a room", async || known.open(1).await.ok()).await;
     known.every_operation().await.unwrap();
     let mut plain = Gateway::at(&format!("redis+{url}"));
     eventually("the refusal", async || plain.open(1).await.err().filter(|error| *error != StoreError::Timeout)).await;
 }
 
-fn gateway_at(url: &str, authority: &Authority, identity: Option<Identity>) -> Gateway {
+pub(super) fn gateway_at(url: &str, trust: Trust, identity: Option<Identity>) -> Gateway {
     let mut address = RedisAddress::parse(url).unwrap();
-    assert!(address.trust(authority.trust()));
+    assert!(address.trust(trust));
     identity.into_iter().for_each(|identity| assert!(address.identify(identity)));
     Gateway::with(settings(address))
 }

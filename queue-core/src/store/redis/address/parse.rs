@@ -13,7 +13,7 @@ const MOST_HOSTS: usize = 32;
 pub enum AddressError {
     /// Another kind of store, or none.
     #[error(
-        "is not the address of a Redis; write redis://, rediss://, redis+sentinel://, rediss+sentinel:// or redis+cluster://"
+        "is not the address of a Redis; write redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster:// or rediss+cluster://"
     )]
     Scheme,
     /// Nobody to ask.
@@ -79,10 +79,15 @@ impl RedisAddress {
                 let tls = (scheme == "rediss+sentinel").then_some(Tls::HOST);
                 Ok(Self::Sentinel { sentinels, name, tls, login, sentinel_login, database: database(number)? })
             }
-            "redis+cluster" => {
+            "redis+cluster" | "rediss+cluster" => {
                 no_options(path)?;
                 let nodes = HostPort::list(hosts, SERVER_PORT)?;
-                if path.is_empty() { Ok(Self::Cluster { nodes, login }) } else { Err(AddressError::ClusterDatabase) }
+                let tls = (scheme == "rediss+cluster").then_some(Tls::HOST);
+                if path.is_empty() {
+                    Ok(Self::Cluster { nodes, tls, login })
+                } else {
+                    Err(AddressError::ClusterDatabase)
+                }
             }
             _ => Err(AddressError::Scheme),
         }
@@ -100,8 +105,7 @@ impl RedisAddress {
 
     const fn tls(&mut self) -> Option<&mut Tls> {
         match self {
-            Self::Server { tls, .. } | Self::Sentinel { tls, .. } => tls.as_mut(),
-            Self::Cluster { .. } => None,
+            Self::Server { tls, .. } | Self::Sentinel { tls, .. } | Self::Cluster { tls, .. } => tls.as_mut(),
         }
     }
 
@@ -215,12 +219,16 @@ mod tests {
         assert_eq!(login.password.unwrap().expose_secret(), "pw");
     }
 
+    /// Some nodes of a cluster, with TLS or without; what is trusted goes with those that have it.
     #[test]
     fn clusters() {
-        let RedisAddress::Cluster { nodes, .. } = RedisAddress::parse("redis+cluster://a:1,b").unwrap() else {
-            panic!("no cluster")
-        };
-        assert_eq!(hosts(&nodes), ["a:1", "b:6379"]);
+        for (scheme, has_tls) in [("redis", false), ("rediss", true)] {
+            let mut parsed = RedisAddress::parse(&format!("{scheme}+cluster://me:pw@a:1,b")).unwrap();
+            assert_eq!(parsed.trust(Trust::Host), has_tls);
+            let RedisAddress::Cluster { nodes, tls, login } = parsed else { panic!("no cluster") };
+            assert_eq!((hosts(&nodes), tls.is_some()), (vec!["a:1".to_owned(), "b:6379".to_owned()], has_tls));
+            assert_eq!((login.user.as_deref(), login.password.unwrap().expose_secret()), (Some("me"), "pw"));
+        }
     }
 
     /// Every mistake is named, and no message or `Debug` shows a password, wherever it was put by mistake.
@@ -248,6 +256,7 @@ mod tests {
             ("redis+sentinel://a/n/x", BadDatabase),
             ("redis+sentinel://a/n?password=hunter2", Options),
             ("redis+cluster://a,b/1", ClusterDatabase),
+            ("rediss+cluster://a,b/1", ClusterDatabase),
             ("redis+cluster://", NoHost),
         ] {
             let told = RedisAddress::parse(text).map(|_| ()).unwrap_err();

@@ -1,6 +1,6 @@
 //! A cluster: its client finds the node in charge of a room by the hash tag of the room's key.
 
-use redis::cluster::ClusterClient;
+use redis::cluster::{ClusterClient, TlsMode};
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
 use redis::io::tcp::TcpSettings;
@@ -11,6 +11,8 @@ use super::super::address::{HostPort, Login};
 use super::super::classify;
 use super::LinkSettings;
 use super::check::Check;
+use super::dial::at_host;
+use super::tls::Tls;
 use crate::store::StoreError;
 
 /// One repetition, for the answer that a room has moved to another node; more would only pass the deadline.
@@ -25,12 +27,21 @@ const LONGEST_WAIT: u64 = 20;
 const NODES_IN_A_ROW: u32 = 4;
 
 /// The client of one cluster.
-pub(super) struct Cluster(ClusterClient);
+pub(super) struct Cluster {
+    client: ClusterClient,
+    /// The nodes of the address, which are asked first.
+    nodes: String,
+}
 
 impl Cluster {
-    pub(super) fn new(nodes: &[HostPort], login: &Login, settings: &LinkSettings) -> Result<Self, StoreError> {
-        let nodes = nodes.iter().map(node).collect::<Result<Vec<_>, _>>()?;
-        let mut builder = ClusterClient::builder(nodes)
+    pub(super) fn new(
+        nodes: &[HostPort],
+        tls: Option<&Tls>,
+        login: &Login,
+        settings: &LinkSettings,
+    ) -> Result<Self, StoreError> {
+        let infos = nodes.iter().map(node).collect::<Result<Vec<_>, _>>()?;
+        let mut builder = ClusterClient::builder(infos)
             .retries(RETRIES)
             .min_retry_wait(SHORTEST_WAIT)
             .max_retry_wait(LONGEST_WAIT)
@@ -44,7 +55,13 @@ impl Cluster {
         if let Some(password) = &login.password {
             builder = builder.password(password.expose_secret());
         }
-        Ok(Self(builder.build().map_err(|error| classify(&error))?))
+        if let Some(tls) = tls {
+            // Holds for every node: those of the address, and those they name.
+            builder = builder.tls(TlsMode::Secure).certs(tls.certificates()?);
+        }
+        let client = builder.build().map_err(|error| classify(&error))?;
+        let nodes: Vec<_> = nodes.iter().map(ToString::to_string).collect();
+        Ok(Self { client, nodes: nodes.join(",") })
     }
 
     /// Connects to the cluster and looks at its nodes.
@@ -62,7 +79,7 @@ impl Cluster {
 
     /// Connects to the cluster.
     pub(super) async fn open(&self) -> Result<ClusterConnection, StoreError> {
-        self.0.get_async_connection().await.map_err(|error| classify(&error))
+        self.client.get_async_connection().await.map_err(|error| at_host(&self.nodes, classify(&error)))
     }
 }
 

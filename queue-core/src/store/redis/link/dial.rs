@@ -119,7 +119,7 @@ impl Dialer {
 }
 
 /// Says at which host it went wrong.
-pub(super) fn at_host(at: &HostPort, error: StoreError) -> StoreError {
+pub(super) fn at_host(at: &impl std::fmt::Display, error: StoreError) -> StoreError {
     match error {
         StoreError::Io(text) => StoreError::Io(format!("{at}: {text}")),
         StoreError::ReadOnly(text) => StoreError::ReadOnly(format!("{at}: {text}")),

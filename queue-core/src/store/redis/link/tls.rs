@@ -1,5 +1,7 @@
 //! TLS: who vouches for a server's certificate, and who we are to it.
 
+mod text;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,14 +19,14 @@ pub enum Trust {
     Host,
     /// Only these, as with the `--cacert` of `redis-cli`: an authority of the operator's own that vouches for the store is
     /// no reason to believe all others about it too.
-    Only(Arc<RootCertStore>),
+    Only(Arc<[CertificateDer<'static>]>),
 }
 
 impl fmt::Debug for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host => f.write_str("Host"),
-            Self::Only(roots) => write!(f, "Only({})", roots.len()),
+            Self::Only(authorities) => write!(f, "Only({})", authorities.len()),
         }
     }
 }
@@ -105,11 +107,11 @@ impl Tls {
 
     /// What speaks TLS so. The host's roots are read here, once, and not at every connect.
     pub(super) fn connector(&self) -> Result<TlsConnector, StoreError> {
-        let roots = match &self.trust {
-            Trust::Only(roots) => roots.clone(),
-            Trust::Host => Arc::new(host_roots()?),
-        };
         let unusable = |error: rustls::Error| StoreError::Io(error.to_string());
+        let mut roots = RootCertStore::empty();
+        for authority in self.trust.authorities()?.iter() {
+            roots.add(authority.clone()).map_err(unusable)?;
+        }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -129,24 +131,35 @@ impl Trust {
     /// # Errors
     /// When there is none in it, or one cannot be read.
     pub fn only(pem: &[u8]) -> Result<Self, TrustError> {
-        let mut roots = RootCertStore::empty();
+        let mut authorities = Vec::new();
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|error| TrustError::Unreadable(error.to_string()))?;
-            roots.add(certificate).map_err(|error| TrustError::Unreadable(error.to_string()))?;
+            is_authority(&certificate).map_err(|error| TrustError::Unreadable(error.to_string()))?;
+            authorities.push(certificate);
         }
-        if roots.is_empty() { Err(TrustError::Empty) } else { Ok(Self::Only(Arc::new(roots))) }
+        if authorities.is_empty() { Err(TrustError::Empty) } else { Ok(Self::Only(authorities.into())) }
+    }
+
+    fn authorities(&self) -> Result<Arc<[CertificateDer<'static>]>, StoreError> {
+        match self {
+            Self::Only(authorities) => Ok(authorities.clone()),
+            Self::Host => host_authorities(),
+        }
     }
 }
 
-fn host_roots() -> Result<RootCertStore, StoreError> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
+fn is_authority(certificate: &CertificateDer<'static>) -> Result<(), rustls::Error> {
+    RootCertStore::empty().add(certificate.clone())
+}
+
+fn host_authorities() -> Result<Arc<[CertificateDer<'static>]>, StoreError> {
+    let mut found = rustls_native_certs::load_native_certs().certs;
     // One root of the host that rustls does not take must not make the others useless.
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
+    found.retain(|certificate| is_authority(certificate).is_ok());
+    if found.is_empty() {
         let problem = "this host trusts no certificate authorities; install its ca-certificates, or name the authority of \
                        the store's certificate (ca_file)";
         return Err(StoreError::Io(problem.to_owned()));
     }
-    Ok(roots)
+    Ok(found.into())
 }

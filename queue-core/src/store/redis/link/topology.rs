@@ -42,7 +42,9 @@ impl Topology {
                 let sentinels = Sentinels::new(sentinels, name, Dialer::new(connector.clone(), &sentinel_login, 0));
                 Way::Sentinel { sentinels, dialer: Dialer::new(connector, &login, database) }
             }
-            RedisAddress::Cluster { nodes, login } => Way::Cluster(Box::new(Cluster::new(&nodes, &login, settings)?)),
+            RedisAddress::Cluster { nodes, tls, login } => {
+                Way::Cluster(Box::new(Cluster::new(&nodes, tls.as_ref(), &login, settings)?))
+            }
         };
         Ok(Self { way, check: Check::default(), connect_timeout: settings.connect_timeout })
     }
