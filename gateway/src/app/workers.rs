@@ -178,6 +178,12 @@ fn upstream(upstream: &config::Upstream, metrics: &Metrics) -> anyhow::Result<Ar
         pool_wait: upstream.pool_wait,
         connect_timeout: upstream.connect_timeout,
         response_timeout: upstream.response_timeout,
+        failure_threshold: upstream.failure_threshold,
+        failure_statuses: upstream.failure_statuses,
+        ejection_time: upstream.ejection_time,
+        max_ejection_time: upstream.max_ejection_time,
+        half_open_trials: upstream.half_open_trials,
+        slow_start: upstream.slow_start,
         ..UpstreamSettings::default()
     };
     let others = endpoints.collect::<anyhow::Result<_>>()?;

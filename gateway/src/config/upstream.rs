@@ -8,6 +8,7 @@ use http::Uri;
 use super::reader::{Field, Reader, section};
 use super::scalar::Name;
 use super::secret::Url;
+use crate::upstream::FailureStatuses;
 
 section! {
     /// A service behind the gateway.
@@ -26,6 +27,18 @@ section! {
         connect_timeout: Duration = "500ms",
         /// From the end of a request to the header of its response.
         response_timeout: Duration = "10s",
+        /// So many failures of an endpoint in a row, and nobody is sent there for a while; 0: never.
+        failure_threshold: u32 = 5,
+        /// Which answers are failures, beside no answer and a broken one.
+        failure_statuses: Vec<Field<u16>> = [502, 503, 504],
+        /// How long nobody is sent to an endpoint that failed.
+        ejection_time: Duration = "5s",
+        /// A failed trial doubles that time, up to this, while another endpoint serves.
+        max_ejection_time: Duration = "60s",
+        /// So many trials, one after the other, must go well before the endpoint serves again.
+        half_open_trials: u32 = 3,
+        /// After that its share grows from a tenth to the whole within this.
+        slow_start: Duration = "10s",
     }
 }
 
@@ -46,6 +59,18 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     /// From the end of a request to the header of its response.
     pub response_timeout: Duration,
+    /// So many failures of an endpoint in a row eject it; 0: never.
+    pub failure_threshold: u32,
+    /// Which answers are failures.
+    pub failure_statuses: FailureStatuses,
+    /// The length of a first ejection.
+    pub ejection_time: Duration,
+    /// The longest ejection.
+    pub max_ejection_time: Duration,
+    /// So many trials must go well, at least 1.
+    pub half_open_trials: u32,
+    /// From a tenth of its share to the whole.
+    pub slow_start: Duration,
 }
 
 /// Where a service answers, in cleartext HTTP/1.1.
@@ -90,6 +115,12 @@ impl UpstreamSection {
         if self.max_connections.copied() == Some(0) {
             reader.findings.error(&self.max_connections.spot, "must be at least 1");
         }
+        if self.half_open_trials.copied() == Some(0) {
+            reader.findings.error(&self.half_open_trials.spot, "must be at least 1");
+        }
+        if self.max_ejection_time.copied() < self.ejection_time.copied() {
+            reader.findings.error(&self.max_ejection_time.spot, "must not be shorter than ejection_time");
+        }
         let endpoints = self.endpoints.get().map(|fields| endpoints(&self.endpoints, fields, reader));
         Some(Upstream {
             name: self.name.get()?.0.clone(),
@@ -98,8 +129,26 @@ impl UpstreamSection {
             pool_wait: self.pool_wait.copied()?,
             connect_timeout: reader.positive(&self.connect_timeout)?,
             response_timeout: reader.positive(&self.response_timeout)?,
+            failure_threshold: self.failure_threshold.copied()?,
+            failure_statuses: self.failure_statuses(reader)?,
+            ejection_time: reader.positive(&self.ejection_time)?,
+            max_ejection_time: self.max_ejection_time.copied()?,
+            half_open_trials: self.half_open_trials.copied()?,
+            slow_start: self.slow_start.copied()?,
             endpoints: endpoints?,
         })
+    }
+
+    fn failure_statuses(&self, reader: &mut Reader<'_, '_>) -> Option<FailureStatuses> {
+        let codes: Option<Vec<u16>> = self.failure_statuses.get()?.iter().map(Field::copied).collect();
+        match FailureStatuses::new(codes?) {
+            Ok(statuses) => Some(statuses),
+            Err(code) => {
+                let problem = format!("{code} is no server error: only statuses from 500 to 599 can count as failures");
+                reader.findings.error(&self.failure_statuses.spot, problem);
+                None
+            }
+        }
     }
 }
 

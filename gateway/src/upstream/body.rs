@@ -70,7 +70,7 @@ impl UpstreamBody {
     /// The answer broke off: counted, and the connection closed.
     fn fail(&mut self, error: UpstreamError) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         if let Some(Held { pool, busy, .. }) = self.held.take() {
-            busy.finish();
+            busy.failed(&error);
             pool.upstream().metrics.failed(error.reason());
         }
         Poll::Ready(Some(Err(error)))

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use http::Uri;
 use http::uri::Scheme;
@@ -86,34 +85,6 @@ impl fmt::Display for Endpoint {
             return write!(f, "[{}]:{}", self.host, self.port);
         }
         write!(f, "{}:{}", self.host, self.port)
-    }
-}
-
-/// An endpoint and how it fares, as all cores see it.
-#[derive(Debug)]
-pub(super) struct Watched {
-    pub(super) endpoint: Endpoint,
-    /// Exchanges under way.
-    pub(super) busy: AtomicUsize,
-    /// Passed over until this, in milliseconds of the upstream's clock.
-    refused_until_ms: AtomicU64,
-}
-
-impl Watched {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, busy: AtomicUsize::new(0), refused_until_ms: AtomicU64::new(0) }
-    }
-
-    pub(super) fn refused_until(&self, until_ms: u64) {
-        self.refused_until_ms.store(until_ms, Ordering::Relaxed);
-    }
-
-    pub(super) fn accepted(&self) {
-        self.refused_until_ms.store(0, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_passed_over(&self, now_ms: u64) -> bool {
-        self.refused_until_ms.load(Ordering::Relaxed) > now_ms
     }
 }
 

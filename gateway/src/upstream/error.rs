@@ -1,6 +1,7 @@
 //! What can go wrong with an upstream: whose fault, which metric label, which status, and whether again can help.
 
 use std::io;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -39,6 +40,12 @@ pub enum UpstreamError {
     /// As many requests as allowed already wait for a connection.
     #[error("too many requests wait for a connection")]
     PoolFull,
+    /// All endpoints are ejected: nobody is asked.
+    #[error("all endpoints failed and are not asked for another {} ms", retry_after.as_millis())]
+    Ejected {
+        /// When the next may be tried.
+        retry_after: Duration,
+    },
     /// The upstream spoke something that is not HTTP/1.1, or switched protocols unasked.
     #[error("the answer is not valid HTTP")]
     Protocol(#[source] Option<hyper::Error>),
@@ -59,6 +66,8 @@ pub enum ErrorReason {
     Reset,
     /// No free connection.
     PoolWait,
+    /// Nobody to ask.
+    Ejected,
     /// Not HTTP.
     Protocol,
     /// The client's body, not the upstream, failed.
@@ -66,8 +75,8 @@ pub enum ErrorReason {
 }
 
 impl ErrorReason {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Connect, Self::Timeout, Self::Reset, Self::PoolWait, Self::Protocol, Self::RequestBody];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Connect, Self::Timeout, Self::Reset, Self::PoolWait, Self::Ejected, Self::Protocol, Self::RequestBody];
 
     /// The label's value.
     pub const fn label(self) -> &'static str {
@@ -76,6 +85,7 @@ impl ErrorReason {
             Self::Timeout => "timeout",
             Self::Reset => "reset",
             Self::PoolWait => "pool_wait",
+            Self::Ejected => "ejected",
             Self::Protocol => "protocol",
             Self::RequestBody => "request_body",
         }
@@ -91,6 +101,7 @@ impl UpstreamError {
             Self::Timeout | Self::BodyTimeout => (ErrorReason::Timeout, ProblemKind::UpstreamTimeout),
             Self::Reset(_) => (ErrorReason::Reset, ProblemKind::UpstreamUnavailable),
             Self::PoolWait | Self::PoolFull => (ErrorReason::PoolWait, ProblemKind::UpstreamBusy),
+            Self::Ejected { .. } => (ErrorReason::Ejected, ProblemKind::UpstreamDown),
             Self::Protocol(_) => (ErrorReason::Protocol, ProblemKind::UpstreamUnavailable),
             Self::RequestBody(BodyError::TooLarge { .. }) => (ErrorReason::RequestBody, ProblemKind::BodyTooLarge),
             Self::RequestBody(BodyError::TooSlow) => (ErrorReason::RequestBody, ProblemKind::RequestTimeout),
@@ -116,6 +127,11 @@ impl UpstreamError {
     /// The status of that.
     pub const fn status(&self) -> StatusCode {
         self.problem().status()
+    }
+
+    /// Whether it was the endpoint's fault, not the client's or the pool's.
+    pub(super) const fn is_of_endpoint(&self) -> bool {
+        !matches!(self.reason(), ErrorReason::PoolWait | ErrorReason::Ejected | ErrorReason::RequestBody)
     }
 
     /// Sorts an error of hyper's client.

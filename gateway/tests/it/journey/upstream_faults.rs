@@ -89,3 +89,34 @@ async fn a_keep_alive_connection_carries_many_requests() {
     let opened = metrics.value("usher_upstream_connections{state=\"idle\",upstream=\"booking\"}");
     assert!((1.0..=2.0).contains(&opened), "{opened} connections for one visitor at a time");
 }
+
+/// An upstream that fails again and again is left alone for a while: visitors are told so at once, with when to come
+/// back, keep their tickets, and get through when it is well again.
+#[tokio::test]
+async fn an_upstream_that_fails_is_left_alone() {
+    let breaker = "response_timeout = \"300ms\"\nfailure_threshold = 2\nejection_time = \"1s\"\n";
+    let Occupied { origin, mut insider, gateway } = Occupied::of(|setup| setup.upstream(breaker)).await;
+    let before = origin.seen().len();
+    for _ in 0..2 {
+        insider.send(Ask::get("/hang")).await.expect(504);
+    }
+    let began = clock::monotonic();
+    let answer = insider.send(Ask::get("/")).await.expect(503);
+    assert_eq!((answer.problem().as_str(), answer.header("retry-after")), ("/upstream-unavailable", "1"));
+    let page = insider.send(Ask::page("/")).await.expect(503);
+    assert!(page.text().contains("<html") && page.header("retry-after") == "1", "{}", page.text());
+    if clock::monotonic().duration_since(began) < Duration::from_secs(1) {
+        assert_eq!(origin.seen().len(), before + 2, "nothing more was sent");
+    }
+    let metrics = gateway.metrics().await;
+    assert_eq!(metrics.value("usher_upstream_up{upstream=\"booking\"}"), 0.0);
+    assert!(metrics.value("usher_upstream_errors_total{reason=\"ejected\",upstream=\"booking\"}") >= 2.0);
+    assert_eq!(insider.position("").await["state"], "admitted");
+    super::wait::eventually("it is asked again", async || {
+        (insider.send(Ask::get("/")).await.status == 200).then_some(())
+    })
+    .await;
+    insider.send(Ask::get("/")).await.expect(200);
+    insider.send(Ask::get("/")).await.expect(200);
+    assert_eq!(gateway.metrics().await.value("usher_upstream_up{upstream=\"booking\"}"), 1.0);
+}
