@@ -92,6 +92,7 @@ pub(super) fn start(
     shared: &Arc<Shared>,
     metrics: &Arc<Metrics>,
     reload: &Reload,
+    upstreams: &[Arc<Upstream>],
     (sink, stop): (&AccessLogSink, &watch::Receiver<bool>),
 ) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
     let plan = Arc::new(Plan {
@@ -100,7 +101,7 @@ pub(super) fn start(
             .iter()
             .map(|listener| ListenerPlan::of(listener, config, metrics, reload))
             .collect::<anyhow::Result<_>>()?,
-        upstreams: config.upstreams.iter().map(|it| upstream(it, metrics)).collect::<anyhow::Result<_>>()?,
+        upstreams: upstreams.to_vec(),
         access_log: config.telemetry.access_log.then(|| sink.clone()),
         shared: shared.clone(),
     });
@@ -166,6 +167,19 @@ impl ListenerPlan {
     }
 }
 
+/// The services behind, by index.
+pub(super) fn upstreams(config: &Config, metrics: &Metrics) -> anyhow::Result<Vec<Arc<Upstream>>> {
+    config.upstreams.iter().map(|it| upstream(it, metrics)).collect()
+}
+
+/// Checks the endpoints of those upstreams that are to be checked; never ends.
+pub(super) async fn check_health(config: &Config, upstreams: &[Arc<Upstream>]) {
+    let checks = config.upstreams.iter().zip(upstreams);
+    let checks = checks.filter_map(|(told, upstream)| Some(upstream.clone().check_health(told.health_check.clone()?)));
+    futures_util::future::join_all(checks).await;
+    std::future::pending().await
+}
+
 fn upstream(upstream: &config::Upstream, metrics: &Metrics) -> anyhow::Result<Arc<Upstream>> {
     let mut endpoints = upstream.endpoints.iter().map(|endpoint| {
         let text = format!("http://{}:{}", endpoint.host, endpoint.port);
@@ -178,6 +192,8 @@ fn upstream(upstream: &config::Upstream, metrics: &Metrics) -> anyhow::Result<Ar
         pool_wait: upstream.pool_wait,
         connect_timeout: upstream.connect_timeout,
         response_timeout: upstream.response_timeout,
+        body_timeout: upstream.body_timeout,
+        total_timeout: upstream.total_timeout,
         failure_threshold: upstream.failure_threshold,
         failure_statuses: upstream.failure_statuses,
         ejection_time: upstream.ejection_time,

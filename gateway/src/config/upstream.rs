@@ -4,11 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use http::Uri;
+use http::uri::PathAndQuery;
 
 use super::reader::{Field, Reader, section};
 use super::scalar::Name;
 use super::secret::Url;
-use crate::upstream::FailureStatuses;
+use crate::upstream::{FailureStatuses, HealthCheck};
 
 section! {
     /// A service behind the gateway.
@@ -27,6 +28,10 @@ section! {
         connect_timeout: Duration = "500ms",
         /// From the end of a request to the header of its response.
         response_timeout: Duration = "10s",
+        /// Without a byte of a response body.
+        body_timeout: Duration = "60s",
+        /// From asking for a connection to the last byte of the response; tunnels have no such end.
+        total_timeout: Duration = "10m",
         /// So many failures of an endpoint in a row, and nobody is sent there for a while; 0: never.
         failure_threshold: u32 = 5,
         /// Which answers are failures, beside no answer and a broken one.
@@ -39,6 +44,24 @@ section! {
         half_open_trials: u32 = 3,
         /// After that its share grows from a tenth to the whole within this.
         slow_start: Duration = "10s",
+        /// Asks every endpoint for a path again and again; without this table none is.
+        health_check: Option<HealthCheckSection>,
+    }
+}
+
+section! {
+    /// How endpoints are asked whether they are well.
+    HealthCheckSection, "[upstream.health_check]" {
+        /// What is asked for with GET, query included; any 2xx is good.
+        path: String,
+        /// From one check of an endpoint to its next, give or take a tenth.
+        interval: Duration = "5s",
+        /// The longest check, from connecting to the header of the response.
+        timeout: Duration = "1s",
+        /// So many good checks in a row bring an endpoint back.
+        healthy_threshold: u32 = 2,
+        /// So many bad checks in a row take an endpoint out.
+        unhealthy_threshold: u32 = 3,
     }
 }
 
@@ -59,6 +82,10 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     /// From the end of a request to the header of its response.
     pub response_timeout: Duration,
+    /// Without a byte of a response body.
+    pub body_timeout: Duration,
+    /// From asking for a connection to the last byte of the response.
+    pub total_timeout: Duration,
     /// So many failures of an endpoint in a row eject it; 0: never.
     pub failure_threshold: u32,
     /// Which answers are failures.
@@ -71,6 +98,8 @@ pub struct Upstream {
     pub half_open_trials: u32,
     /// From a tenth of its share to the whole.
     pub slow_start: Duration,
+    /// How endpoints are checked; `None`: they are not.
+    pub health_check: Option<HealthCheck>,
 }
 
 /// Where a service answers, in cleartext HTTP/1.1.
@@ -129,12 +158,18 @@ impl UpstreamSection {
             pool_wait: self.pool_wait.copied()?,
             connect_timeout: reader.positive(&self.connect_timeout)?,
             response_timeout: reader.positive(&self.response_timeout)?,
+            body_timeout: reader.positive(&self.body_timeout)?,
+            total_timeout: reader.positive(&self.total_timeout)?,
             failure_threshold: self.failure_threshold.copied()?,
             failure_statuses: self.failure_statuses(reader)?,
             ejection_time: reader.positive(&self.ejection_time)?,
             max_ejection_time: self.max_ejection_time.copied()?,
             half_open_trials: self.half_open_trials.copied()?,
             slow_start: self.slow_start.copied()?,
+            health_check: match self.health_check.get()? {
+                Some(section) => Some(section.resolve(reader)?),
+                None => None,
+            },
             endpoints: endpoints?,
         })
     }
@@ -149,6 +184,28 @@ impl UpstreamSection {
                 None
             }
         }
+    }
+}
+
+impl HealthCheckSection {
+    fn resolve(&self, reader: &mut Reader<'_, '_>) -> Option<HealthCheck> {
+        for threshold in [&self.healthy_threshold, &self.unhealthy_threshold] {
+            if threshold.copied() == Some(0) {
+                reader.findings.error(&threshold.spot, "must be at least 1");
+            }
+        }
+        let path = self.path.get()?;
+        let parsed = PathAndQuery::try_from(path.as_str()).ok().filter(|_| path.starts_with('/'));
+        if parsed.is_none() {
+            reader.findings.error(&self.path.spot, format!("expected a path such as \"/healthz\", found {path:?}"));
+        }
+        Some(HealthCheck {
+            path: parsed?,
+            interval: reader.positive(&self.interval)?,
+            timeout: reader.positive(&self.timeout)?,
+            healthy_threshold: self.healthy_threshold.copied()?,
+            unhealthy_threshold: self.unhealthy_threshold.copied()?,
+        })
     }
 }
 

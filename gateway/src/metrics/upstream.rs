@@ -23,6 +23,7 @@ pub struct UpstreamMetrics {
     up: IntGaugeVec,
     endpoint_up: IntGaugeVec,
     ejections: IntCounterVec,
+    checks: IntCounterVec,
 }
 
 impl UpstreamMetrics {
@@ -62,6 +63,11 @@ impl UpstreamMetrics {
                 "1 while the endpoint is used as usual, 0 while it is ejected or on trial.",
                 &["upstream", "endpoint"],
             ),
+            checks: counter(
+                "usher_upstream_health_checks_total",
+                "Active health checks of an endpoint.",
+                &["upstream", "endpoint", "result"],
+            ),
             ejections: counter(
                 "usher_upstream_ejections_total",
                 "Times that an endpoint failed so often that it was asked no more for a while.",
@@ -92,6 +98,7 @@ impl UpstreamMetrics {
             up,
             endpoint_up: self.endpoint_up.clone(),
             ejections: self.ejections.clone(),
+            checks: self.checks.clone(),
         })
     }
 }
@@ -148,6 +155,7 @@ pub struct UpstreamHandles {
     pub up: IntGauge,
     endpoint_up: IntGaugeVec,
     ejections: IntCounterVec,
+    checks: IntCounterVec,
 }
 
 /// One endpoint's handles. The configuration bounds how many there are.
@@ -157,6 +165,15 @@ pub struct EndpointHandles {
     pub up: IntGauge,
     /// Times it was ejected.
     pub ejections: IntCounter,
+    good_checks: IntCounter,
+    bad_checks: IntCounter,
+}
+
+impl EndpointHandles {
+    /// Counts a health check.
+    pub fn checked(&self, good: bool) {
+        if good { &self.good_checks } else { &self.bad_checks }.inc();
+    }
 }
 
 impl UpstreamHandles {
@@ -170,7 +187,13 @@ impl UpstreamHandles {
         let labels = [&*self.name, endpoint];
         let up = self.endpoint_up.with_label_values(&labels);
         up.set(1);
-        EndpointHandles { up, ejections: self.ejections.with_label_values(&labels) }
+        let checks = |result| self.checks.with_label_values(&[&*self.name, endpoint, result]);
+        EndpointHandles {
+            up,
+            ejections: self.ejections.with_label_values(&labels),
+            good_checks: checks("good"),
+            bad_checks: checks("bad"),
+        }
     }
 
     /// Counts the head of an answer.

@@ -31,6 +31,9 @@ pub enum UpstreamError {
     /// The answer's body paused for too long.
     #[error("the answer stalled")]
     BodyTimeout,
+    /// The answer was not whole in time, however steadily it came.
+    #[error("the answer took too long as a whole")]
+    TotalTimeout,
     /// The connection broke before the answer was whole. The request may have had an effect.
     #[error("the connection broke")]
     Reset(#[source] hyper::Error),
@@ -98,7 +101,9 @@ impl UpstreamError {
         match self {
             Self::Connect { .. } => (ErrorReason::Connect, ProblemKind::UpstreamUnavailable),
             Self::ConnectTimeout { .. } => (ErrorReason::Connect, ProblemKind::UpstreamTimeout),
-            Self::Timeout | Self::BodyTimeout => (ErrorReason::Timeout, ProblemKind::UpstreamTimeout),
+            Self::Timeout | Self::BodyTimeout | Self::TotalTimeout => {
+                (ErrorReason::Timeout, ProblemKind::UpstreamTimeout)
+            }
             Self::Reset(_) => (ErrorReason::Reset, ProblemKind::UpstreamUnavailable),
             Self::PoolWait | Self::PoolFull => (ErrorReason::PoolWait, ProblemKind::UpstreamBusy),
             Self::Ejected { .. } => (ErrorReason::Ejected, ProblemKind::UpstreamDown),
@@ -131,7 +136,9 @@ impl UpstreamError {
 
     /// Whether it was the endpoint's fault, not the client's or the pool's.
     pub(super) const fn is_of_endpoint(&self) -> bool {
-        !matches!(self.reason(), ErrorReason::PoolWait | ErrorReason::Ejected | ErrorReason::RequestBody)
+        // A long answer may be long because the client takes it slowly.
+        !matches!(self, Self::TotalTimeout)
+            && !matches!(self.reason(), ErrorReason::PoolWait | ErrorReason::Ejected | ErrorReason::RequestBody)
     }
 
     /// Sorts an error of hyper's client.

@@ -10,13 +10,14 @@ use std::time::Duration;
 use super::choice::{self, AllOut, Choice, Footing, View};
 use super::endpoint::Endpoint;
 use super::health::{Change, Health, Tolerance};
+use super::health_check::{BadCheck, HealthCheck};
 use super::settings::UpstreamSettings;
 use crate::clock::{self, Instant};
 use crate::entropy;
 use crate::metrics::{EndpointHandles, UpstreamHandles};
 
-/// When to ask again while a trial is under way: it ends at any moment.
-const TRIAL_UNDER_WAY: Duration = Duration::from_secs(1);
+/// When to ask again while a trial or a health check may change everything at any moment.
+const ANY_MOMENT: Duration = Duration::from_secs(1);
 
 /// An upstream's endpoints.
 #[derive(Debug)]
@@ -110,7 +111,7 @@ impl Fleet {
                 Ok(other) => return Ok(other),
             }
         }
-        Err(TRIAL_UNDER_WAY)
+        Err(ANY_MOMENT)
     }
 
     fn view(&self, at: usize, now_ms: u64) -> View {
@@ -118,7 +119,7 @@ impl Fleet {
         let footing = match member.out_until_ms.load(Ordering::Relaxed) {
             0 if member.avoided_until_ms.load(Ordering::Relaxed) > now_ms => Footing::Avoided,
             0 => Footing::Serving,
-            u64::MAX => Footing::Out { for_ms: millis(TRIAL_UNDER_WAY) },
+            u64::MAX => Footing::Out { for_ms: millis(ANY_MOMENT) },
             until_ms if until_ms <= now_ms => Footing::Due,
             until_ms => Footing::Out { for_ms: until_ms - now_ms },
         };
@@ -172,6 +173,23 @@ impl Fleet {
         });
     }
 
+    /// A health check ended; `bad` says why it was not good.
+    pub(super) fn checked(&self, at: usize, bad: Option<&BadCheck>, check: &HealthCheck) {
+        let now_ms = self.now_ms(clock::monotonic());
+        let good = bad.is_none();
+        let threshold = if good { check.healthy_threshold } else { check.unhealthy_threshold };
+        let member = &self.members[at];
+        member.metrics.checked(good);
+        let changed = self.change(at, |health, _| {
+            let change = health.checked(good, threshold, now_ms);
+            (change, change)
+        });
+        if let (Some(_), Some(problem)) = (changed, bad) {
+            let (upstream, endpoint) = (self.metrics.name(), &member.endpoint);
+            tracing::warn!(upstream, %endpoint, %problem, "an endpoint fails its health checks and is not asked");
+        }
+    }
+
     /// Changes one endpoint's health, publishes its standing, and tells a change once.
     fn change<T>(&self, at: usize, change: impl FnOnce(&mut Health, bool) -> (T, Option<Change>)) -> T {
         let mut all = self.health.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,6 +217,8 @@ impl Fleet {
                 self.members[at].metrics.ejections.inc();
                 tracing::warn!(upstream, %endpoint, for_ms, "an endpoint fails and is asked no more for a while");
             }
+            // Told with its reason by whoever checked.
+            Change::FoundUnwell => {}
             Change::Returned => tracing::info!(upstream, %endpoint, "an endpoint serves again"),
         }
     }

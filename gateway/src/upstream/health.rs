@@ -20,6 +20,10 @@ pub(super) struct Health {
     state: State,
     /// Ejections since it last served; the longer it is away, the more rarely it is tried.
     ejections: u32,
+    /// The health checks found it unwell: nobody is sent there before they find it well, whatever the state.
+    found_unwell: bool,
+    /// Checks in a row that say otherwise.
+    contradictions: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,8 @@ impl Default for State {
 pub(super) enum Change {
     /// Nobody is sent there for so many milliseconds.
     Ejected { for_ms: u64 },
+    /// The health checks found it unwell.
+    FoundUnwell,
     /// It serves again.
     Returned,
 }
@@ -50,7 +56,7 @@ pub(super) enum Change {
 /// What a choice must know of an endpoint's standing, small enough to be read without a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
-    /// 0: it serves. [`u64::MAX`]: a trial is under way. Else it may be tried from then on.
+    /// 0: it serves. [`u64::MAX`]: a trial is under way, or it was found unwell. Else it may be tried from then on.
     pub(super) out_until_ms: u64,
     /// When it came back to serve; 0: it was never away.
     pub(super) back_since_ms: u64,
@@ -61,6 +67,9 @@ pub(super) struct Standing {
 impl Health {
     /// The standing to be published.
     pub(super) fn standing(&self) -> Standing {
+        if self.found_unwell {
+            return Standing { out_until_ms: u64::MAX, back_since_ms: 0, is_troubled: true };
+        }
         match self.state {
             State::Closed { failures, back_since_ms } => {
                 Standing { out_until_ms: 0, back_since_ms: back_since_ms.unwrap_or(0), is_troubled: failures > 0 }
@@ -80,11 +89,14 @@ impl Health {
 
     /// Whether requests are sent there as usual.
     pub(super) const fn serves(&self) -> bool {
-        matches!(self.state, State::Closed { .. })
+        !self.found_unwell && matches!(self.state, State::Closed { .. })
     }
 
     /// Takes the one trial that may be under way, if one is due.
     pub(super) const fn try_trial(&mut self, now_ms: u64) -> bool {
+        if self.found_unwell {
+            return false;
+        }
         let passed = match self.state {
             State::Ejected { until_ms } if until_ms <= now_ms => 0,
             State::HalfOpen { passed, under_way: false } => passed,
@@ -147,6 +159,26 @@ impl Health {
         self.ejections = self.ejections.saturating_add(1);
         self.state = State::Ejected { until_ms: now_ms.saturating_add(for_ms) };
         Some(Change::Ejected { for_ms })
+    }
+
+    /// A health check ended. It takes `threshold` of them in a row to change what was found before. One that is
+    /// found well again serves; one that failed in requests only is not brought back by good checks: they do not see what requests see.
+    pub(super) const fn checked(&mut self, good: bool, threshold: u32, now_ms: u64) -> Option<Change> {
+        if good != self.found_unwell {
+            self.contradictions = 0;
+            return None;
+        }
+        self.contradictions += 1;
+        if self.contradictions < threshold {
+            return None;
+        }
+        self.contradictions = 0;
+        self.found_unwell = !good;
+        if !good {
+            return Some(Change::FoundUnwell);
+        }
+        self.returns(now_ms);
+        Some(Change::Returned)
     }
 
     const fn returns(&mut self, now_ms: u64) {
@@ -220,6 +252,31 @@ mod tests {
                 assert_eq!(change, Some(Change::Ejected { for_ms }));
             }
         }
+    }
+
+    /// Checks need their thresholds, outweigh the time of an ejection, and bring back with a slow start.
+    #[test]
+    fn checks_take_out_and_bring_back() {
+        let mut health = Health::default();
+        let mut checked = |good, now_ms| {
+            let change = health.checked(good, if good { 2 } else { 3 }, now_ms);
+            (change, health.serves(), health.standing().out_until_ms, health.try_trial(now_ms))
+        };
+        for good in [false, false, true, false, false, true] {
+            assert_eq!(checked(good, 5), (None, true, 0, false));
+        }
+        checked(false, 6);
+        checked(false, 7);
+        assert_eq!(checked(false, 8), (Some(Change::FoundUnwell), false, u64::MAX, false));
+        for good in [false, true, false, true] {
+            assert_eq!(checked(good, 1_000_000), (None, false, u64::MAX, false), "{good}");
+        }
+        assert_eq!(checked(true, 1_000_001), (Some(Change::Returned), true, 0, false));
+        assert_eq!(health.standing().back_since_ms, 1_000_001);
+
+        let mut ejected = ejected_at(0);
+        assert!((0..10).all(|_| ejected.checked(true, 2, 5).is_none()));
+        assert!(!ejected.serves(), "good checks do not outweigh failed requests");
     }
 
     proptest! {

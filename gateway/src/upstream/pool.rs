@@ -97,10 +97,11 @@ impl Pool {
         *request.version_mut() = Version::HTTP_11;
         let began = clock::monotonic();
         let (mut connection, mut turn) = self.check_out(began, rank).await?;
+        let until = began + self.upstream.settings.total_timeout;
         let mut repeated = false;
         loop {
             let spare = if connection.is_reused && !repeated { spare_copy(&request) } else { None };
-            connection.timer.arm(clock::monotonic() + self.upstream.settings.response_timeout);
+            connection.timer.arm((clock::monotonic() + self.upstream.settings.response_timeout).min(until));
             let mut busy = Busy::begin(turn);
             match exchange(&mut connection, request).await {
                 Ok(mut answer) => {
@@ -111,7 +112,9 @@ impl Pool {
                     connection.is_reused = true;
                     connection.switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
                     busy.answered(answer.status());
-                    return Ok(answer.map(|incoming| UpstreamBody::new(incoming, connection, Rc::clone(self), busy)));
+                    return Ok(
+                        answer.map(|incoming| UpstreamBody::new(incoming, connection, Rc::clone(self), busy, until))
+                    );
                 }
                 Err(Failure::Unsent(unsent, _)) if connection.is_reused => request = *unsent,
                 Err(Failure::Unsent(_, error) | Failure::Final(error)) => {

@@ -19,6 +19,8 @@ pub struct UpstreamSettings {
     pub response_timeout: Duration,
     /// The longest pause inside an answer's body.
     pub body_timeout: Duration,
+    /// From asking for a connection to the last byte of the answer; tunnels have no such end.
+    pub total_timeout: Duration,
     /// An idle connection is closed after this: shorter than the keep-alive of common servers, so that they rarely
     /// close one that is just being used.
     pub idle_timeout: Duration,
@@ -51,6 +53,7 @@ impl Default for UpstreamSettings {
             connect_timeout: Duration::from_millis(500),
             response_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
+            total_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(30),
             refused_pause: Duration::from_secs(1),
             failure_threshold: 5,

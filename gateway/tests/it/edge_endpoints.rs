@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use gateway::clock::monotonic;
-use gateway::upstream::UpstreamSettings;
+use gateway::upstream::{HealthCheck, UpstreamSettings};
 
-use crate::edge_support::{FakeUpstream, Gateway, PATIENCE};
+use crate::edge_support::{FakeUpstream, Gateway, PATIENCE, eventually, on_core};
 
 const WELL: u8 = 0;
 /// Takes requests and closes without an answer, as one that is killed does.
@@ -181,4 +181,48 @@ fn what_is_not_the_endpoints_fault_does_not_count() {
         broken.until_closed();
     }
     assert_eq!(ejections(&gateway, &upstream), 0);
+}
+
+/// Health checks find an endpoint unwell before a request has to, and find it well again; requests meanwhile go to the
+/// other one, and none fails.
+#[test]
+fn health_checks_spare_requests() {
+    let (mode, well) = (Arc::new(AtomicU8::new(WELL)), Arc::new(AtomicU8::new(WELL)));
+    let (sick, other) = (told(&mode), told(&well));
+    let gateway = Gateway::before(&[sick.address, other.address], quick());
+    let check = HealthCheck {
+        path: "/healthz?deep=1".parse().unwrap(),
+        interval: Duration::from_millis(20),
+        timeout: Duration::from_millis(500),
+        healthy_threshold: 2,
+        unhealthy_threshold: 2,
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let checking = gateway.upstream.clone().unwrap().check_health(check);
+    let checker = std::thread::spawn(move || {
+        on_core(async {
+            tokio::select! {
+                () = checking => {}
+                _ = stopped => {}
+            }
+        });
+    });
+    eventually("checks are made", || sick.seen().len() >= 3);
+    assert!(sick.seen().iter().all(|line| line == "GET /healthz?deep=1 HTTP/1.1"), "{:?}", sick.seen());
+    let mut crowd = Crowd { gateway: &gateway, sent: 0, failed: 0 };
+    for trouble in [SHEDS, DIES, HANGS] {
+        mode.store(trouble, Ordering::SeqCst);
+        eventually("it is found unwell", || endpoint_up(&gateway, &sick, false));
+        (0..20).for_each(|_| assert_eq!(crowd.ask(), 200));
+        assert_eq!(ejections(&gateway, &sick), 0, "no request had to find out");
+        mode.store(WELL, Ordering::SeqCst);
+        eventually("it is found well", || endpoint_up(&gateway, &sick, true));
+        let before = sick.seen().iter().filter(|line| !line.contains("healthz")).count();
+        crowd.ask_until("it has its share again", |_| {
+            sick.seen().iter().filter(|line| !line.contains("healthz")).count() >= before + 5
+        });
+    }
+    assert_eq!(crowd.failed, 0);
+    drop(stop);
+    checker.join().unwrap();
 }
