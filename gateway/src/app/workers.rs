@@ -177,7 +177,7 @@ pub(super) async fn check_health(config: &Config, upstreams: &[Arc<Upstream>]) {
     let checks = config.upstreams.iter().zip(upstreams);
     let checks = checks.filter_map(|(told, upstream)| Some(upstream.clone().check_health(told.health_check.clone()?)));
     futures_util::future::join_all(checks).await;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn upstream(upstream: &config::Upstream, metrics: &Metrics) -> anyhow::Result<Arc<Upstream>> {
