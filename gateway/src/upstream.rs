@@ -5,7 +5,8 @@
 //! drops request and connection together. One cap per upstream holds over all cores.
 //!
 //! Of several endpoints `choice` takes the less loaded of two; `health` is the circuit breaker of each; `fleet` shares
-//! both over all cores; a `turn` is one request's share of an endpoint. They speak HTTP/1.1 to it.
+//! both over all cores; a `turn` is one request's share of an endpoint. HTTP/1.1 is spoken to it, in
+//! cleartext or over TLS; HTTP/2 is not, since a connection that carries one request at a time is what the cap counts.
 
 mod body;
 mod choice;
@@ -19,6 +20,7 @@ mod health_check;
 mod pool;
 mod settings;
 mod shared;
+mod stream;
 mod timer;
 mod tunnel;
 mod turn;
@@ -31,5 +33,6 @@ pub use self::health_check::HealthCheck;
 pub use self::pool::Pool;
 pub use self::settings::{FailureStatuses, UpstreamSettings};
 pub use self::shared::Upstream;
+pub use self::stream::UpstreamStream;
 pub use self::tunnel::UpstreamTunnel;
 pub use self::wait::Rank;

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use anyhow::Context as _;
 use http::HeaderValue;
 use queue_core::limit::lease::Away;
+use rustls_pki_types::ServerName;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -181,9 +182,18 @@ pub(super) async fn check_health(config: &Config, upstreams: &[Arc<Upstream>]) {
 }
 
 fn upstream(upstream: &config::Upstream, metrics: &Metrics) -> anyhow::Result<Arc<Upstream>> {
-    let mut endpoints = upstream.endpoints.iter().map(|endpoint| {
-        let text = format!("http://{}:{}", endpoint.host, endpoint.port);
-        text.parse::<Endpoint>().with_context(|| format!("an endpoint of upstream {:?}", upstream.name))
+    let has_tls = upstream.endpoints.iter().any(|endpoint| endpoint.is_tls);
+    let tls = has_tls.then(|| upstream.tls.client_config());
+    let tls = tls.transpose().with_context(|| format!("TLS with upstream {:?}", upstream.name))?;
+    let mut endpoints = upstream.endpoints.iter().map(|endpoint| -> anyhow::Result<Endpoint> {
+        let whose = || format!("an endpoint of upstream {:?}", upstream.name);
+        let read = format!("http://{endpoint}").parse::<Endpoint>().with_context(whose)?;
+        let Some(tls) = tls.as_ref().filter(|_| endpoint.is_tls) else { return Ok(read) };
+        let name = match &upstream.server_name {
+            Some(name) => name.clone(),
+            None => ServerName::try_from(endpoint.host.clone()).with_context(whose)?,
+        };
+        Ok(read.secured(tls.clone(), name))
     });
     let first = endpoints.next().with_context(|| format!("upstream {:?} has no endpoint", upstream.name))??;
     let settings = UpstreamSettings {

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::PathAndQuery;
+use queue_core::store::{Tls, Trust};
+use rustls_pki_types::ServerName;
 
 use super::reader::{Field, Reader, section};
 use super::scalar::Name;
-use super::secret::Url;
+use super::secret::{SecretFile, Url};
+use super::server_tls;
 use crate::upstream::{FailureStatuses, HealthCheck};
 
 section! {
@@ -16,8 +19,16 @@ section! {
     UpstreamSection, "[[upstream]]" {
         /// Its name in rooms, metrics and logs.
         name: Name,
-        /// Where it answers: `http://host:port`, one or more, in turn.
+        /// Where it answers: `http://host:port` or `https://host:port`, one or more.
         endpoints: Vec<Field<Url>>,
+        /// The only authorities that may vouch for its certificates; default: those that the host trusts.
+        ca_file: Option<String>,
+        /// The name that its certificates must be good for; default: each endpoint's own host.
+        server_name: Option<String>,
+        /// Shown to endpoints that ask for a certificate.
+        client_cert_file: Option<String>,
+        /// The key of that certificate.
+        client_key_file: Option<SecretFile>,
         /// Connections at once, over all endpoints.
         max_connections: u32 = 256,
         /// Requests that wait for a connection at once; those beyond are refused.
@@ -72,6 +83,10 @@ pub struct Upstream {
     pub name: String,
     /// Where it answers; at least one.
     pub endpoints: Vec<Endpoint>,
+    /// How TLS is spoken with those that speak it.
+    pub tls: Tls,
+    /// The name that certificates must be good for; `None`: each endpoint's own host.
+    pub server_name: Option<ServerName<'static>>,
     /// Connections at once, over all endpoints, at least 1.
     pub max_connections: u32,
     /// Requests that wait for a connection at once.
@@ -102,13 +117,15 @@ pub struct Upstream {
     pub health_check: Option<HealthCheck>,
 }
 
-/// Where a service answers, in cleartext HTTP/1.1.
+/// Where a service answers, in HTTP/1.1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// Name or address; IPv6 without brackets.
     pub host: String,
     /// The port.
     pub port: u16,
+    /// Over TLS.
+    pub is_tls: bool,
 }
 
 /// `host:port`, IPv6 in brackets.
@@ -123,18 +140,21 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
-    const DEFAULT_PORT: u16 = 80;
-
     fn parse(text: &str) -> Option<Self> {
         let uri = text.parse::<Uri>().ok()?;
         let authority = uri.authority()?;
         let bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !authority.as_str().contains('@');
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let (is_tls, default_port) = match uri.scheme_str()? {
+            "http" => (false, 80),
+            "https" => (true, 443),
+            _ => return None,
+        };
         let port = match authority.as_str().rsplit_once(':') {
             Some((before, digits)) if before == authority.host() => digits.parse().ok().filter(|port| *port > 0)?,
-            _ => Self::DEFAULT_PORT,
+            _ => default_port,
         };
-        (uri.scheme_str() == Some("http") && bare && !host.is_empty()).then(|| Self { host: host.to_owned(), port })
+        (bare && !host.is_empty()).then(|| Self { host: host.to_owned(), port, is_tls })
     }
 }
 
@@ -170,8 +190,38 @@ impl UpstreamSection {
                 Some(section) => Some(section.resolve(reader)?),
                 None => None,
             },
+            server_name: self.server_name(reader)?,
+            tls: self.tls(endpoints.as_deref(), reader),
             endpoints: endpoints?,
         })
+    }
+
+    fn tls(&self, endpoints: Option<&[Endpoint]>, reader: &mut Reader<'_, '_>) -> Tls {
+        let is_spoken = endpoints.is_none_or(|endpoints| endpoints.iter().any(|endpoint| endpoint.is_tls));
+        for (given, spot) in [
+            (self.ca_file.given, &self.ca_file.spot),
+            (self.server_name.given, &self.server_name.spot),
+            (self.client_cert_file.given, &self.client_cert_file.spot),
+        ] {
+            if given && !is_spoken {
+                reader.findings.error(spot, "is for endpoints with TLS; write https:// in endpoints");
+            }
+        }
+        Tls {
+            trust: server_tls::trust(&self.ca_file, reader).unwrap_or(Trust::Host),
+            identity: server_tls::identity(&self.client_cert_file, &self.client_key_file, reader),
+        }
+    }
+
+    fn server_name(&self, reader: &mut Reader<'_, '_>) -> Option<Option<ServerName<'static>>> {
+        let Some(text) = self.server_name.get()? else { return Some(None) };
+        let name = ServerName::try_from(text.clone());
+        if name.is_err() {
+            reader
+                .findings
+                .error(&self.server_name.spot, format!("expected a host name or an address, found {text:?}"));
+        }
+        name.ok().map(Some)
     }
 
     fn failure_statuses(&self, reader: &mut Reader<'_, '_>) -> Option<FailureStatuses> {
@@ -221,8 +271,6 @@ fn endpoints(whole: &Field<Vec<Field<Url>>>, fields: &[Field<Url>], reader: &mut
                 reader.findings.error(&field.spot, format!("{endpoint} is listed twice"));
             }
             Some(endpoint) => known.push(endpoint),
-            // Told already, see `not_yet`.
-            None if url.0.starts_with("https:") => {}
             None => reader
                 .findings
                 .error(&field.spot, "expected a URL without path, query and user such as \"http://127.0.0.1:8090\""),

@@ -3,6 +3,7 @@
 //! A choice and a request that goes well read atomics only. The lock is taken when something changes: a failure, a
 //! success after one, a trial.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -42,6 +43,8 @@ struct Member {
     out_until_ms: AtomicU64,
     back_since_ms: AtomicU64,
     is_troubled: AtomicBool,
+    /// Its TLS is at fault, and this was told.
+    tls_told: AtomicBool,
     metrics: EndpointHandles,
 }
 
@@ -59,6 +62,7 @@ impl Fleet {
             out_until_ms: AtomicU64::new(0),
             back_since_ms: AtomicU64::new(0),
             is_troubled: AtomicBool::new(false),
+            tls_told: AtomicBool::new(false),
         };
         let members: Vec<Member> = endpoints.map(member).collect();
         Self {
@@ -139,8 +143,23 @@ impl Fleet {
         self.members[at].busy.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Tells a failed handshake once, until one goes well: it is mostly the configuration that is wrong, or a
+    /// certificate that expired, which no later attempt mends.
+    pub(super) fn tell_tls(&self, at: usize, error: &io::Error) {
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+        if let Some(problem) = cause
+            && !self.members[at].tls_told.swap(true, Ordering::Relaxed)
+        {
+            let (upstream, endpoint) = (self.metrics.name(), &self.members[at].endpoint);
+            tracing::error!(upstream, %endpoint, %problem, "the TLS handshake with an endpoint fails");
+        }
+    }
+
     /// It took a connection.
     pub(super) fn accepted(&self, at: usize) {
+        if self.members[at].tls_told.load(Ordering::Relaxed) {
+            self.members[at].tls_told.store(false, Ordering::Relaxed);
+        }
         if self.members[at].avoided_until_ms.swap(0, Ordering::Relaxed) != 0 {
             self.show_up(clock::monotonic());
         }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -15,6 +14,7 @@ use super::body::UpstreamBody;
 use super::connection::Connection;
 use super::exchange::{Failure, exchange};
 use super::shared::{Permit, Upstream};
+use super::stream::UpstreamStream;
 use super::turn::Turn;
 use super::wait::{Rank, Waiters};
 use super::{ErrorReason, UpstreamError};
@@ -200,7 +200,7 @@ impl Pool {
         Ok((connection, turn))
     }
 
-    async fn open(&self, turn: &mut Turn) -> Result<TcpStream, UpstreamError> {
+    async fn open(&self, turn: &mut Turn) -> Result<UpstreamStream, UpstreamError> {
         let upstream = &self.upstream;
         let endpoint = upstream.fleet.endpoint(turn.endpoint());
         let opened = timeout(upstream.settings.connect_timeout, endpoint.connect()).await;
@@ -210,6 +210,9 @@ impl Pool {
         }
         upstream.fleet.refused(turn.endpoint(), clock::monotonic());
         turn.failed();
+        if let Ok(Err(source)) = &opened {
+            upstream.fleet.tell_tls(turn.endpoint(), source);
+        }
         let endpoint = endpoint.to_string();
         Err(match opened {
             Ok(Err(source)) => UpstreamError::Connect { endpoint, source },

@@ -105,6 +105,14 @@ impl Tls {
 
     /// What speaks TLS so. The host's roots are read here, once, and not at every connect.
     pub(super) fn connector(&self) -> Result<TlsConnector, StoreError> {
+        self.client_config().map(TlsConnector::from)
+    }
+
+    /// TLS 1.2 and 1.3 as a client, for whatever is spoken within. The host's roots are read here.
+    ///
+    /// # Errors
+    /// When the host trusts nobody, or the library cannot use the certificate.
+    pub fn client_config(&self) -> Result<Arc<ClientConfig>, StoreError> {
         let roots = match &self.trust {
             Trust::Only(roots) => roots.clone(),
             Trust::Host => Arc::new(host_roots()?),
@@ -119,7 +127,7 @@ impl Tls {
             Some(Identity { chain, key }) => config.with_client_auth_cert(chain, key).map_err(unusable)?,
             None => config.with_no_client_auth(),
         };
-        Ok(TlsConnector::from(Arc::new(config)))
+        Ok(Arc::new(config))
     }
 }
 
@@ -145,7 +153,7 @@ fn host_roots() -> Result<RootCertStore, StoreError> {
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         let problem = "this host trusts no certificate authorities; install its ca-certificates, or name the authority of \
-                       the store's certificate (ca_file)";
+                       the server's certificate (ca_file)";
         return Err(StoreError::Io(problem.to_owned()));
     }
     Ok(roots)
