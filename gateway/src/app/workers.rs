@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use http::HeaderValue;
 use queue_core::limit::lease::Away;
 use rustls_pki_types::ServerName;
+use secrecy::ExposeSecret as _;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -20,7 +21,7 @@ use crate::clock;
 use crate::config::{self, Config, RateLimitFailMode, RateLimitScope};
 use crate::credentials::RoomCookies;
 use crate::door::Door;
-use crate::forward::Scheme;
+use crate::forward::{ProofKey, Scheme};
 use crate::keys;
 use crate::listener::{self, Capacity, ListenerLimits, ListenerSettings, Pace, Speaks};
 use crate::metrics::{LimitMetrics, Metrics, register_tracked_keys};
@@ -29,7 +30,7 @@ use crate::room::Room;
 use crate::route::Router;
 use crate::shaping::{LeaseDriver, LimitSettings, Over, Scope, Shaper};
 use crate::upgrade::AllowedUpgrades;
-use crate::upstream::{Endpoint, Pool, Upstream, UpstreamSettings};
+use crate::upstream::{Endpoint, HealthCheck, Pool, Upstream, UpstreamSettings};
 use crate::worker::{RoomFront, Shared, Worker};
 
 /// One listener's sockets, one a core.
@@ -74,6 +75,7 @@ pub(super) fn shared(config: &Config, rooms: Vec<Arc<Room>>, shaper: Arc<Shaper>
             name: HeaderValue::from_str(room.id.as_str())?,
             entry: room.path.as_str().into(),
             upstream_name: config.upstreams[room.upstream].name.as_str().into(),
+            proof: proof(&config.upstreams[room.upstream]),
             upgrades: AllowedUpgrades::new(room.upgrades.iter().cloned()),
         })
     });
@@ -176,9 +178,18 @@ pub(super) fn upstreams(config: &Config, metrics: &Metrics) -> anyhow::Result<Ve
 /// Checks the endpoints of those upstreams that are to be checked; never ends.
 pub(super) async fn check_health(config: &Config, upstreams: &[Arc<Upstream>]) {
     let checks = config.upstreams.iter().zip(upstreams);
-    let checks = checks.filter_map(|(told, upstream)| Some(upstream.clone().check_health(told.health_check.clone()?)));
+    let checks = checks.filter_map(|(told, upstream)| {
+        let check = told.health_check.clone()?;
+        Some(upstream.clone().check_health(HealthCheck { proof: proof(told), ..check }))
+    });
     futures_util::future::join_all(checks).await;
     std::future::pending::<()>().await;
+}
+
+/// What requests to an upstream are signed with.
+fn proof(upstream: &config::Upstream) -> Option<Arc<ProofKey>> {
+    let secret = upstream.proof_key.as_ref()?;
+    Some(Arc::new(ProofKey::new(secret.expose_secret())))
 }
 
 fn upstream(upstream: &config::Upstream, metrics: &Metrics) -> anyhow::Result<Arc<Upstream>> {

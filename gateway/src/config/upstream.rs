@@ -7,6 +7,7 @@ use http::Uri;
 use http::uri::PathAndQuery;
 use queue_core::store::{Tls, Trust};
 use rustls_pki_types::ServerName;
+use secrecy::{ExposeSecret as _, SecretSlice};
 
 use super::reader::{Field, Reader, section};
 use super::scalar::Name;
@@ -29,6 +30,9 @@ section! {
         client_cert_file: Option<String>,
         /// The key of that certificate.
         client_key_file: Option<SecretFile>,
+        /// A secret shared with the service: every request then carries a signed proof that it came through here. One
+        /// line of base64 that stands for 32 or more bytes.
+        proof_key_file: Option<SecretFile>,
         /// Connections at once, over all endpoints.
         max_connections: u32 = 256,
         /// Requests that wait for a connection at once; those beyond are refused.
@@ -87,6 +91,8 @@ pub struct Upstream {
     pub tls: Tls,
     /// The name that certificates must be good for; `None`: each endpoint's own host.
     pub server_name: Option<ServerName<'static>>,
+    /// What requests are signed with for the service; 32 or more bytes.
+    pub proof_key: Option<SecretSlice<u8>>,
     /// Connections at once, over all endpoints, at least 1.
     pub max_connections: u32,
     /// Requests that wait for a connection at once.
@@ -190,6 +196,7 @@ impl UpstreamSection {
                 Some(section) => Some(section.resolve(reader)?),
                 None => None,
             },
+            proof_key: self.proof_key(reader)?,
             server_name: self.server_name(reader)?,
             tls: self.tls(endpoints.as_deref(), reader),
             endpoints: endpoints?,
@@ -210,6 +217,17 @@ impl UpstreamSection {
         Tls {
             trust: server_tls::trust(&self.ca_file, reader).unwrap_or(Trust::Host),
             identity: server_tls::identity(&self.client_cert_file, &self.client_key_file, reader),
+        }
+    }
+
+    fn proof_key(&self, reader: &mut Reader<'_, '_>) -> Option<Option<SecretSlice<u8>>> {
+        let Some(file) = self.proof_key_file.get()? else { return Some(None) };
+        match super::tickets::secret(file.content.expose_secret()) {
+            Ok(secret) => Some(Some(secret)),
+            Err(problem) => {
+                reader.findings.error(&self.proof_key_file.spot, problem);
+                None
+            }
         }
     }
 
@@ -251,6 +269,7 @@ impl HealthCheckSection {
         }
         Some(HealthCheck {
             path: parsed?,
+            proof: None,
             interval: reader.positive(&self.interval)?,
             timeout: reader.positive(&self.timeout)?,
             healthy_threshold: self.healthy_threshold.copied()?,

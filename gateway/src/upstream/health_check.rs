@@ -7,20 +7,24 @@ use bytes::Bytes;
 use futures_util::future::{self, Either};
 use http::header::{HOST, USER_AGENT};
 use http::uri::PathAndQuery;
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::{sleep, timeout};
 
 use super::shared::Upstream;
+use crate::clock;
 use crate::entropy;
+use crate::forward::{ProofKey, REQUEST_ID, RequestTrace};
 
 /// How endpoints are checked.
 #[derive(Clone, Debug)]
 pub struct HealthCheck {
     /// What is asked for with GET; any 2xx is good.
     pub path: PathAndQuery,
+    /// Signs checks as requests are signed, for an origin that serves nobody else.
+    pub proof: Option<Arc<ProofKey>>,
     /// From one check of an endpoint to its next, give or take a tenth.
     pub interval: Duration,
     /// The longest check, from connecting to the head of the answer.
@@ -56,11 +60,17 @@ impl Upstream {
     async fn ask(&self, at: usize, check: &HealthCheck) -> Result<(), BadCheck> {
         let endpoint = self.fleet.endpoint(at);
         let stream = endpoint.connect().await.map_err(|error| BadCheck::Connect(error.to_string()))?;
-        let request = Request::get(check.path.as_str())
+        let mut request = Request::get(check.path.as_str())
             .header(HOST, endpoint.to_string())
             .header(USER_AGENT, "usher-health-check")
             .body(Empty::<Bytes>::new())
             .map_err(|error| BadCheck::Broken(error.to_string()))?;
+        if let Some(proof) = &check.proof {
+            let trace = RequestTrace::of(request.headers(), false, &entropy::draw());
+            let id = trace.request_id();
+            request.headers_mut().insert(REQUEST_ID, id.clone());
+            proof.sign(request.headers_mut(), &Method::GET, check.path.as_str(), id, clock::now());
+        }
         let broken = |error: hyper::Error| BadCheck::Broken(error.to_string());
         let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let answer = match future::select(Box::pin(sender.send_request(request)), driver).await {

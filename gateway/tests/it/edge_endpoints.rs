@@ -192,6 +192,7 @@ fn health_checks_spare_requests() {
     let gateway = Gateway::before(&[sick.address, other.address], quick());
     let check = HealthCheck {
         path: "/healthz?deep=1".parse().unwrap(),
+        proof: None,
         interval: Duration::from_millis(20),
         timeout: Duration::from_millis(500),
         healthy_threshold: 2,
