@@ -54,7 +54,8 @@ pub fn run(config: &Config, loaded: Timestamp) -> anyhow::Result<()> {
 
     let shared = Arc::new(workers::shared(config, rooms.clone(), shaper)?);
     let stop = watch::channel(false);
-    let crew = workers::start(config, sockets, &shared, &metrics, &reload, (&sink, &stop.1))?;
+    let upstreams = workers::upstreams(config, &metrics)?;
+    let crew = workers::start(config, sockets, &shared, &metrics, &reload, &upstreams, (&sink, &stop.1))?;
     drop(sink);
     listening.store(true, Ordering::Release);
     tracing::info!(
@@ -80,7 +81,12 @@ pub fn run(config: &Config, loaded: Timestamp) -> anyhow::Result<()> {
     })?;
 
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(wait_to_end(&draining, &reload, config.drain.delay))?;
+    runtime.block_on(async {
+        tokio::select! {
+            ended = wait_to_end(&draining, &reload, config.drain.delay) => ended,
+            () = workers::check_health(config, &upstreams) => Ok(()),
+        }
+    })?;
     tracing::info!("draining: no newcomers, what is under way may finish");
     let _ = stop.0.send(true);
     for worker in crew {

@@ -19,6 +19,7 @@ mod root;
 mod scalar;
 pub mod schema;
 mod secret;
+mod server_tls;
 mod store;
 mod telemetry;
 mod tickets;

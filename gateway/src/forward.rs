@@ -4,6 +4,7 @@
 mod class;
 mod cookies;
 mod facts;
+mod proof;
 mod session_signal;
 mod trace;
 
@@ -11,6 +12,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use self::class::Class;
 pub use self::facts::{ForwardFacts, ForwardedFields, ForwardedFieldsCache, Scheme};
+pub use self::proof::{ProofKey, USHER_PROOF};
 pub use self::session_signal::{MAX_EXTENSION, SessionSignal};
 pub use self::trace::{REQUEST_ID, RequestTrace, TRACEPARENT};
 

@@ -16,7 +16,7 @@ pub use self::http::{AbortPhase, HandshakeFailure, HttpMetrics, ListenerMetrics,
 pub use self::limit::{LimitMetrics, register_tracked_keys};
 pub use self::room::{Departure, Outcome, PollResult, RoomMetricFamilies, RoomMetrics};
 pub use self::store::StoreMetrics;
-pub use self::upstream::{UpstreamHandles, UpstreamMetrics, WaitResult};
+pub use self::upstream::{EndpointHandles, UpstreamHandles, UpstreamMetrics, WaitResult};
 
 /// Bounds of every duration histogram, in seconds: dense around a gateway's own milliseconds, up to the time limits.
 pub const DURATION_BUCKETS: [f64; 19] = [
@@ -113,6 +113,7 @@ mod tests {
         listener.took(RequestKind::Forwarded, std::time::Duration::from_millis(1));
         let upstream = metrics.upstream.upstream("booking");
         upstream.answered(::http::StatusCode::OK, std::time::Duration::from_millis(1));
+        let _ = upstream.endpoint("127.0.0.1:8090");
         let text = String::from_utf8(metrics.render().unwrap()).unwrap();
         for line in [
             "usher_http_requests_total{code=\"200\",listener=\"public\",method=\"GET\"} 1",
@@ -133,6 +134,8 @@ mod tests {
             "usher_upstream_pool_wait_seconds_count{upstream=\"booking\"} 0",
             "usher_upstream_waits_total{rank=\"open\",result=\"refused\",upstream=\"booking\"} 0",
             "usher_upstream_up{upstream=\"booking\"} 1",
+            "usher_upstream_endpoint_up{endpoint=\"127.0.0.1:8090\",upstream=\"booking\"} 1",
+            "usher_upstream_ejections_total{endpoint=\"127.0.0.1:8090\",upstream=\"booking\"} 0",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }

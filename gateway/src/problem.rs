@@ -34,6 +34,8 @@ pub enum ProblemKind {
     Forbidden,
     /// No connection to the upstream, or a broken one.
     UpstreamUnavailable,
+    /// The upstream failed so often that it is not asked for a while.
+    UpstreamDown,
     /// The upstream, or a place in its pool, was busy for too long.
     UpstreamBusy,
     /// The upstream did not answer in time.
@@ -80,6 +82,11 @@ impl ProblemKind {
             Self::UpstreamUnavailable => {
                 (StatusCode::BAD_GATEWAY, "/upstream-unavailable", "The service behind the gateway cannot be reached")
             }
+            Self::UpstreamDown => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "/upstream-unavailable",
+                "The service behind the gateway cannot be reached",
+            ),
             Self::UpstreamBusy => {
                 (StatusCode::SERVICE_UNAVAILABLE, "/upstream-busy", "The service behind the gateway is busy")
             }

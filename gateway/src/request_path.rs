@@ -370,6 +370,11 @@ async fn forwarded(
     if let Some(upgrade) = &upgrade {
         upgrade.ask(request.headers_mut());
     }
+    if let Some(proof) = &front.proof {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        proof.sign(request.headers_mut(), &method, path, trace.request_id(), clock::now());
+    }
     stream.reached(AbortPhase::Upstream);
     // In a suspended room everybody is as good as admitted.
     let rank = if pass.is_some() || front.room.policy().is_suspended() { Rank::Admitted } else { Rank::Open };

@@ -332,8 +332,9 @@ pub fn problem_of_upstream(error: &UpstreamError) -> Problem {
     /// As many as may were being served or waited; a connection becomes free within moments.
     const FREE_SECONDS: u64 = 1;
     let problem = Problem::new(error.problem());
-    match error.problem() {
-        ProblemKind::UpstreamBusy => problem.retry_after(FREE_SECONDS),
+    match error {
+        UpstreamError::PoolWait | UpstreamError::PoolFull => problem.retry_after(FREE_SECONDS),
+        UpstreamError::Ejected { retry_after } => problem.retry_after(whole_seconds(*retry_after).max(1)),
         _ => problem,
     }
 }

@@ -14,7 +14,7 @@ use crate::client_addr::{ClientAddr, TrustedProxies};
 use crate::clock::Instant;
 use crate::credentials::RoomCookies;
 use crate::door::Door;
-use crate::forward::Scheme;
+use crate::forward::{ProofKey, Scheme};
 use crate::listener::{ClientStream, Handler, Reply};
 use crate::page::Pages;
 use crate::request_path;
@@ -52,6 +52,8 @@ pub struct RoomFront {
     pub entry: Box<str>,
     /// Its upstream's name.
     pub upstream_name: Box<str>,
+    /// Proves to the upstream that requests came through here.
+    pub proof: Option<Arc<ProofKey>>,
     /// To what its visitors may switch.
     pub upgrades: AllowedUpgrades,
 }

@@ -8,6 +8,8 @@ use std::thread::{self, JoinHandle};
 use anyhow::Context as _;
 use http::HeaderValue;
 use queue_core::limit::lease::Away;
+use rustls_pki_types::ServerName;
+use secrecy::ExposeSecret as _;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -19,7 +21,7 @@ use crate::clock;
 use crate::config::{self, Config, RateLimitFailMode, RateLimitScope};
 use crate::credentials::RoomCookies;
 use crate::door::Door;
-use crate::forward::Scheme;
+use crate::forward::{ProofKey, Scheme};
 use crate::keys;
 use crate::listener::{self, Capacity, ListenerLimits, ListenerSettings, Pace, Speaks};
 use crate::metrics::{LimitMetrics, Metrics, register_tracked_keys};
@@ -28,7 +30,7 @@ use crate::room::Room;
 use crate::route::Router;
 use crate::shaping::{LeaseDriver, LimitSettings, Over, Scope, Shaper};
 use crate::upgrade::AllowedUpgrades;
-use crate::upstream::{Endpoint, Pool, Upstream, UpstreamSettings};
+use crate::upstream::{Endpoint, HealthCheck, Pool, Upstream, UpstreamSettings};
 use crate::worker::{RoomFront, Shared, Worker};
 
 /// One listener's sockets, one a core.
@@ -73,6 +75,7 @@ pub(super) fn shared(config: &Config, rooms: Vec<Arc<Room>>, shaper: Arc<Shaper>
             name: HeaderValue::from_str(room.id.as_str())?,
             entry: room.path.as_str().into(),
             upstream_name: config.upstreams[room.upstream].name.as_str().into(),
+            proof: proof(&config.upstreams[room.upstream]),
             upgrades: AllowedUpgrades::new(room.upgrades.iter().cloned()),
         })
     });
@@ -92,6 +95,7 @@ pub(super) fn start(
     shared: &Arc<Shared>,
     metrics: &Arc<Metrics>,
     reload: &Reload,
+    upstreams: &[Arc<Upstream>],
     (sink, stop): (&AccessLogSink, &watch::Receiver<bool>),
 ) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
     let plan = Arc::new(Plan {
@@ -100,7 +104,7 @@ pub(super) fn start(
             .iter()
             .map(|listener| ListenerPlan::of(listener, config, metrics, reload))
             .collect::<anyhow::Result<_>>()?,
-        upstreams: config.upstreams.iter().map(|it| upstream(it, metrics)).collect::<anyhow::Result<_>>()?,
+        upstreams: upstreams.to_vec(),
         access_log: config.telemetry.access_log.then(|| sink.clone()),
         shared: shared.clone(),
     });
@@ -166,10 +170,41 @@ impl ListenerPlan {
     }
 }
 
+/// The services behind, by index.
+pub(super) fn upstreams(config: &Config, metrics: &Metrics) -> anyhow::Result<Vec<Arc<Upstream>>> {
+    config.upstreams.iter().map(|it| upstream(it, metrics)).collect()
+}
+
+/// Checks the endpoints of those upstreams that are to be checked; never ends.
+pub(super) async fn check_health(config: &Config, upstreams: &[Arc<Upstream>]) {
+    let checks = config.upstreams.iter().zip(upstreams);
+    let checks = checks.filter_map(|(told, upstream)| {
+        let check = told.health_check.clone()?;
+        Some(upstream.clone().check_health(HealthCheck { proof: proof(told), ..check }))
+    });
+    futures_util::future::join_all(checks).await;
+    std::future::pending::<()>().await;
+}
+
+/// What requests to an upstream are signed with.
+fn proof(upstream: &config::Upstream) -> Option<Arc<ProofKey>> {
+    let secret = upstream.proof_key.as_ref()?;
+    Some(Arc::new(ProofKey::new(secret.expose_secret())))
+}
+
 fn upstream(upstream: &config::Upstream, metrics: &Metrics) -> anyhow::Result<Arc<Upstream>> {
-    let mut endpoints = upstream.endpoints.iter().map(|endpoint| {
-        let text = format!("http://{}:{}", endpoint.host, endpoint.port);
-        text.parse::<Endpoint>().with_context(|| format!("an endpoint of upstream {:?}", upstream.name))
+    let has_tls = upstream.endpoints.iter().any(|endpoint| endpoint.is_tls);
+    let tls = has_tls.then(|| upstream.tls.client_config());
+    let tls = tls.transpose().with_context(|| format!("TLS with upstream {:?}", upstream.name))?;
+    let mut endpoints = upstream.endpoints.iter().map(|endpoint| -> anyhow::Result<Endpoint> {
+        let whose = || format!("an endpoint of upstream {:?}", upstream.name);
+        let read = format!("http://{endpoint}").parse::<Endpoint>().with_context(whose)?;
+        let Some(tls) = tls.as_ref().filter(|_| endpoint.is_tls) else { return Ok(read) };
+        let name = match &upstream.server_name {
+            Some(name) => name.clone(),
+            None => ServerName::try_from(endpoint.host.clone()).with_context(whose)?,
+        };
+        Ok(read.secured(tls.clone(), name))
     });
     let first = endpoints.next().with_context(|| format!("upstream {:?} has no endpoint", upstream.name))??;
     let settings = UpstreamSettings {
@@ -178,6 +213,14 @@ fn upstream(upstream: &config::Upstream, metrics: &Metrics) -> anyhow::Result<Ar
         pool_wait: upstream.pool_wait,
         connect_timeout: upstream.connect_timeout,
         response_timeout: upstream.response_timeout,
+        body_timeout: upstream.body_timeout,
+        total_timeout: upstream.total_timeout,
+        failure_threshold: upstream.failure_threshold,
+        failure_statuses: upstream.failure_statuses,
+        ejection_time: upstream.ejection_time,
+        max_ejection_time: upstream.max_ejection_time,
+        half_open_trials: upstream.half_open_trials,
+        slow_start: upstream.slow_start,
         ..UpstreamSettings::default()
     };
     let others = endpoints.collect::<anyhow::Result<_>>()?;

@@ -15,15 +15,12 @@ enum Refused {
     Any,
     /// This text.
     Is(&'static str),
-    /// Texts that begin so.
-    Begins(&'static str),
 }
 
-use Refused::{Any, Begins, Is};
+use Refused::{Any, Is};
 
 /// Delete a line when the gateway can do it.
 const NOT_YET: &[NotYet] = &[
-    NotYet { path: &["upstream", "endpoints"], value: Begins("https:") },
     NotYet { path: &["room", "queueing_method"], value: Is("random") },
     NotYet { path: &["room", "queueing_method"], value: Is("passthrough") },
     NotYet { path: &["room", "queueing_method"], value: Is("reject") },
@@ -39,7 +36,6 @@ pub(super) fn tell(root: &Table, reader: &mut Reader<'_, '_>) {
             let (refused, what) = match entry.value {
                 Any => (true, String::new()),
                 Is(value) => (text == value, format!(" = \"{value}\"")),
-                Begins(start) => (text.starts_with(start), format!(" with {start}")),
             };
             if refused {
                 let name = entry.path.last().copied().unwrap_or_default();

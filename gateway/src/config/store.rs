@@ -1,15 +1,14 @@
 //! `[store]`: where the line lives.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use queue_core::store::{AddressError, Identity, Login, RedisAddress, Trust};
+use queue_core::store::{AddressError, Login, RedisAddress};
 use secrecy::ExposeSecret as _;
 
 use super::reader::{Reader, section};
 use super::secret::{SecretFile, SecretUrl};
+use super::server_tls;
 
 section! {
     /// Where the line lives.
@@ -78,9 +77,6 @@ impl StoreUrl {
 
 /// Connections beyond this bring nothing: calls are gathered.
 const MOST_CONNECTIONS: u32 = 64;
-
-/// The largest file of certificate authorities in bytes: a host's whole list is a quarter of it.
-const LARGEST_CA_FILE: u64 = 1 << 20;
 
 const NO_TLS: &str = "is for a store with TLS; write rediss://, rediss+sentinel:// or rediss+cluster:// in url";
 
@@ -154,47 +150,18 @@ impl StoreSection {
     }
 
     fn resolve_trust(&self, address: Option<&mut RedisAddress>, reader: &mut Reader<'_, '_>) {
-        let Some(file) = self.ca_file.given() else { return };
-        let path = reader.folder.join(file);
-        let trust = contents(&path)
-            .map_err(|error| format!("cannot read {}: {error}", path.display()))
-            .and_then(|pem| Trust::only(&pem).map_err(|error| format!("{} {error}", path.display())));
-        match trust {
-            Ok(trust) => {
-                if !address.is_some_and(|address| address.trust(trust)) {
-                    reader.findings.error(&self.ca_file.spot, NO_TLS);
-                }
-            }
-            Err(problem) => reader.findings.error(&self.ca_file.spot, problem),
+        let Some(trust) = server_tls::trust(&self.ca_file, reader) else { return };
+        if !address.is_some_and(|address| address.trust(trust)) {
+            reader.findings.error(&self.ca_file.spot, NO_TLS);
         }
     }
 
     fn resolve_identity(&self, address: Option<&mut RedisAddress>, reader: &mut Reader<'_, '_>) {
-        let (file, key) = match (self.client_cert_file.given(), self.client_key_file.given()) {
-            (Some(file), Some(key)) => (file, key),
-            (Some(_), None) if !self.client_key_file.given => {
-                return reader.findings.error(&self.client_cert_file.spot, "has no key; set client_key_file too");
-            }
-            (None, Some(_)) if !self.client_cert_file.given => {
-                return reader
-                    .findings
-                    .error(&self.client_key_file.spot, "has no certificate; set client_cert_file too");
-            }
-            _ => return,
+        let Some(identity) = server_tls::identity(&self.client_cert_file, &self.client_key_file, reader) else {
+            return;
         };
-        let path = reader.folder.join(file);
-        let identity = contents(&path).map_err(|error| format!("cannot read {}: {error}", path.display())).and_then(
-            |certificate| {
-                Identity::new(&certificate, key.content.expose_secret().as_bytes()).map_err(|error| error.to_string())
-            },
-        );
-        match identity {
-            Ok(identity) => {
-                if !address.is_some_and(|address| address.identify(identity)) {
-                    reader.findings.error(&self.client_cert_file.spot, NO_TLS);
-                }
-            }
-            Err(problem) => reader.findings.error(&self.client_cert_file.spot, problem),
+        if !address.is_some_and(|address| address.identify(identity)) {
+            reader.findings.error(&self.client_cert_file.spot, NO_TLS);
         }
     }
 
@@ -212,15 +179,6 @@ impl StoreSection {
             reader.findings.error(field, "is for a store behind Sentinels; write redis+sentinel:// in url");
         }
     }
-}
-
-fn contents(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut contents = Vec::new();
-    let read = File::open(path)?.take(LARGEST_CA_FILE + 1).read_to_end(&mut contents)?;
-    if u64::try_from(read).is_ok_and(|read| read > LARGEST_CA_FILE) {
-        return Err(std::io::Error::other(format!("longer than {LARGEST_CA_FILE} bytes")));
-    }
-    Ok(contents)
 }
 
 /// The password in a URL.

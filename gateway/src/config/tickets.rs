@@ -9,6 +9,7 @@ use queue_core::Timestamp;
 use super::reader::{Field, Reader, choice, section};
 use super::secret::{SecretFile, Url};
 use key::material;
+pub(super) use key::secret;
 
 section! {
     /// Who signs the tickets, how, and with which keys.

@@ -4,18 +4,35 @@ use std::fmt;
 use std::time::Duration;
 
 use http::Uri;
+use http::uri::PathAndQuery;
+use queue_core::store::{Tls, Trust};
+use rustls_pki_types::ServerName;
+use secrecy::{ExposeSecret as _, SecretSlice};
 
 use super::reader::{Field, Reader, section};
 use super::scalar::Name;
-use super::secret::Url;
+use super::secret::{SecretFile, Url};
+use super::server_tls;
+use crate::upstream::{FailureStatuses, HealthCheck};
 
 section! {
     /// A service behind the gateway.
     UpstreamSection, "[[upstream]]" {
         /// Its name in rooms, metrics and logs.
         name: Name,
-        /// Where it answers: `http://host:port`, one or more, in turn.
+        /// Where it answers: `http://host:port` or `https://host:port`, one or more.
         endpoints: Vec<Field<Url>>,
+        /// The only authorities that may vouch for its certificates; default: those that the host trusts.
+        ca_file: Option<String>,
+        /// The name that its certificates must be good for; default: each endpoint's own host.
+        server_name: Option<String>,
+        /// Shown to endpoints that ask for a certificate.
+        client_cert_file: Option<String>,
+        /// The key of that certificate.
+        client_key_file: Option<SecretFile>,
+        /// A secret shared with the service: every request then carries a signed proof that it came through here. One
+        /// line of base64 that stands for 32 or more bytes.
+        proof_key_file: Option<SecretFile>,
         /// Connections at once, over all endpoints.
         max_connections: u32 = 256,
         /// Requests that wait for a connection at once; those beyond are refused.
@@ -26,6 +43,40 @@ section! {
         connect_timeout: Duration = "500ms",
         /// From the end of a request to the header of its response.
         response_timeout: Duration = "10s",
+        /// Without a byte of a response body.
+        body_timeout: Duration = "60s",
+        /// From asking for a connection to the last byte of the response; tunnels have no such end.
+        total_timeout: Duration = "10m",
+        /// So many failures of an endpoint in a row, and nobody is sent there for a while; 0: never.
+        failure_threshold: u32 = 5,
+        /// Which answers are failures, beside no answer and a broken one.
+        failure_statuses: Vec<Field<u16>> = [502, 503, 504],
+        /// How long nobody is sent to an endpoint that failed.
+        ejection_time: Duration = "5s",
+        /// A failed trial doubles that time, up to this, while another endpoint serves.
+        max_ejection_time: Duration = "60s",
+        /// So many trials, one after the other, must go well before the endpoint serves again.
+        half_open_trials: u32 = 3,
+        /// After that its share grows from a tenth to the whole within this.
+        slow_start: Duration = "10s",
+        /// Asks every endpoint for a path again and again; without this table none is.
+        health_check: Option<HealthCheckSection>,
+    }
+}
+
+section! {
+    /// How endpoints are asked whether they are well.
+    HealthCheckSection, "[upstream.health_check]" {
+        /// What is asked for with GET, query included; any 2xx is good.
+        path: String,
+        /// From one check of an endpoint to its next, give or take a tenth.
+        interval: Duration = "5s",
+        /// The longest check, from connecting to the header of the response.
+        timeout: Duration = "1s",
+        /// So many good checks in a row bring an endpoint back.
+        healthy_threshold: u32 = 2,
+        /// So many bad checks in a row take an endpoint out.
+        unhealthy_threshold: u32 = 3,
     }
 }
 
@@ -36,6 +87,12 @@ pub struct Upstream {
     pub name: String,
     /// Where it answers; at least one.
     pub endpoints: Vec<Endpoint>,
+    /// How TLS is spoken with those that speak it.
+    pub tls: Tls,
+    /// The name that certificates must be good for; `None`: each endpoint's own host.
+    pub server_name: Option<ServerName<'static>>,
+    /// What requests are signed with for the service; 32 or more bytes.
+    pub proof_key: Option<SecretSlice<u8>>,
     /// Connections at once, over all endpoints, at least 1.
     pub max_connections: u32,
     /// Requests that wait for a connection at once.
@@ -46,15 +103,35 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     /// From the end of a request to the header of its response.
     pub response_timeout: Duration,
+    /// Without a byte of a response body.
+    pub body_timeout: Duration,
+    /// From asking for a connection to the last byte of the response.
+    pub total_timeout: Duration,
+    /// So many failures of an endpoint in a row eject it; 0: never.
+    pub failure_threshold: u32,
+    /// Which answers are failures.
+    pub failure_statuses: FailureStatuses,
+    /// The length of a first ejection.
+    pub ejection_time: Duration,
+    /// The longest ejection.
+    pub max_ejection_time: Duration,
+    /// So many trials must go well, at least 1.
+    pub half_open_trials: u32,
+    /// From a tenth of its share to the whole.
+    pub slow_start: Duration,
+    /// How endpoints are checked; `None`: they are not.
+    pub health_check: Option<HealthCheck>,
 }
 
-/// Where a service answers, in cleartext HTTP/1.1.
+/// Where a service answers, in HTTP/1.1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// Name or address; IPv6 without brackets.
     pub host: String,
     /// The port.
     pub port: u16,
+    /// Over TLS.
+    pub is_tls: bool,
 }
 
 /// `host:port`, IPv6 in brackets.
@@ -69,18 +146,21 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
-    const DEFAULT_PORT: u16 = 80;
-
     fn parse(text: &str) -> Option<Self> {
         let uri = text.parse::<Uri>().ok()?;
         let authority = uri.authority()?;
         let bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !authority.as_str().contains('@');
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let (is_tls, default_port) = match uri.scheme_str()? {
+            "http" => (false, 80),
+            "https" => (true, 443),
+            _ => return None,
+        };
         let port = match authority.as_str().rsplit_once(':') {
             Some((before, digits)) if before == authority.host() => digits.parse().ok().filter(|port| *port > 0)?,
-            _ => Self::DEFAULT_PORT,
+            _ => default_port,
         };
-        (uri.scheme_str() == Some("http") && bare && !host.is_empty()).then(|| Self { host: host.to_owned(), port })
+        (bare && !host.is_empty()).then(|| Self { host: host.to_owned(), port, is_tls })
     }
 }
 
@@ -90,6 +170,12 @@ impl UpstreamSection {
         if self.max_connections.copied() == Some(0) {
             reader.findings.error(&self.max_connections.spot, "must be at least 1");
         }
+        if self.half_open_trials.copied() == Some(0) {
+            reader.findings.error(&self.half_open_trials.spot, "must be at least 1");
+        }
+        if self.max_ejection_time.copied() < self.ejection_time.copied() {
+            reader.findings.error(&self.max_ejection_time.spot, "must not be shorter than ejection_time");
+        }
         let endpoints = self.endpoints.get().map(|fields| endpoints(&self.endpoints, fields, reader));
         Some(Upstream {
             name: self.name.get()?.0.clone(),
@@ -98,7 +184,96 @@ impl UpstreamSection {
             pool_wait: self.pool_wait.copied()?,
             connect_timeout: reader.positive(&self.connect_timeout)?,
             response_timeout: reader.positive(&self.response_timeout)?,
+            body_timeout: reader.positive(&self.body_timeout)?,
+            total_timeout: reader.positive(&self.total_timeout)?,
+            failure_threshold: self.failure_threshold.copied()?,
+            failure_statuses: self.failure_statuses(reader)?,
+            ejection_time: reader.positive(&self.ejection_time)?,
+            max_ejection_time: self.max_ejection_time.copied()?,
+            half_open_trials: self.half_open_trials.copied()?,
+            slow_start: self.slow_start.copied()?,
+            health_check: match self.health_check.get()? {
+                Some(section) => Some(section.resolve(reader)?),
+                None => None,
+            },
+            proof_key: self.proof_key(reader)?,
+            server_name: self.server_name(reader)?,
+            tls: self.tls(endpoints.as_deref(), reader),
             endpoints: endpoints?,
+        })
+    }
+
+    fn tls(&self, endpoints: Option<&[Endpoint]>, reader: &mut Reader<'_, '_>) -> Tls {
+        let is_spoken = endpoints.is_none_or(|endpoints| endpoints.iter().any(|endpoint| endpoint.is_tls));
+        for (given, spot) in [
+            (self.ca_file.given, &self.ca_file.spot),
+            (self.server_name.given, &self.server_name.spot),
+            (self.client_cert_file.given, &self.client_cert_file.spot),
+        ] {
+            if given && !is_spoken {
+                reader.findings.error(spot, "is for endpoints with TLS; write https:// in endpoints");
+            }
+        }
+        Tls {
+            trust: server_tls::trust(&self.ca_file, reader).unwrap_or(Trust::Host),
+            identity: server_tls::identity(&self.client_cert_file, &self.client_key_file, reader),
+        }
+    }
+
+    fn proof_key(&self, reader: &mut Reader<'_, '_>) -> Option<Option<SecretSlice<u8>>> {
+        let Some(file) = self.proof_key_file.get()? else { return Some(None) };
+        match super::tickets::secret(file.content.expose_secret()) {
+            Ok(secret) => Some(Some(secret)),
+            Err(problem) => {
+                reader.findings.error(&self.proof_key_file.spot, problem);
+                None
+            }
+        }
+    }
+
+    fn server_name(&self, reader: &mut Reader<'_, '_>) -> Option<Option<ServerName<'static>>> {
+        let Some(text) = self.server_name.get()? else { return Some(None) };
+        let name = ServerName::try_from(text.clone());
+        if name.is_err() {
+            reader
+                .findings
+                .error(&self.server_name.spot, format!("expected a host name or an address, found {text:?}"));
+        }
+        name.ok().map(Some)
+    }
+
+    fn failure_statuses(&self, reader: &mut Reader<'_, '_>) -> Option<FailureStatuses> {
+        let codes: Option<Vec<u16>> = self.failure_statuses.get()?.iter().map(Field::copied).collect();
+        match FailureStatuses::new(codes?) {
+            Ok(statuses) => Some(statuses),
+            Err(code) => {
+                let problem = format!("{code} is no server error: only statuses from 500 to 599 can count as failures");
+                reader.findings.error(&self.failure_statuses.spot, problem);
+                None
+            }
+        }
+    }
+}
+
+impl HealthCheckSection {
+    fn resolve(&self, reader: &mut Reader<'_, '_>) -> Option<HealthCheck> {
+        for threshold in [&self.healthy_threshold, &self.unhealthy_threshold] {
+            if threshold.copied() == Some(0) {
+                reader.findings.error(&threshold.spot, "must be at least 1");
+            }
+        }
+        let path = self.path.get()?;
+        let parsed = PathAndQuery::try_from(path.as_str()).ok().filter(|_| path.starts_with('/'));
+        if parsed.is_none() {
+            reader.findings.error(&self.path.spot, format!("expected a path such as \"/healthz\", found {path:?}"));
+        }
+        Some(HealthCheck {
+            path: parsed?,
+            proof: None,
+            interval: reader.positive(&self.interval)?,
+            timeout: reader.positive(&self.timeout)?,
+            healthy_threshold: self.healthy_threshold.copied()?,
+            unhealthy_threshold: self.unhealthy_threshold.copied()?,
         })
     }
 }
@@ -115,8 +290,6 @@ fn endpoints(whole: &Field<Vec<Field<Url>>>, fields: &[Field<Url>], reader: &mut
                 reader.findings.error(&field.spot, format!("{endpoint} is listed twice"));
             }
             Some(endpoint) => known.push(endpoint),
-            // Told already, see `not_yet`.
-            None if url.0.starts_with("https:") => {}
             None => reader
                 .findings
                 .error(&field.spot, "expected a URL without path, query and user such as \"http://127.0.0.1:8090\""),

@@ -21,6 +21,9 @@ pub struct UpstreamMetrics {
     pool_wait: HistogramVec,
     waits: IntCounterVec,
     up: IntGaugeVec,
+    endpoint_up: IntGaugeVec,
+    ejections: IntCounterVec,
+    checks: IntCounterVec,
 }
 
 impl UpstreamMetrics {
@@ -54,7 +57,22 @@ impl UpstreamMetrics {
                 "Requests that found max_connections in use: served after a wait, late (pool_wait) or refused (max_pending).",
                 &["upstream", "rank", "result"],
             ),
-            up: gauge("usher_upstream_up", "1 unless no endpoint accepted the last connection.", &["upstream"]),
+            up: gauge("usher_upstream_up", "1 while any endpoint may be used.", &["upstream"]),
+            endpoint_up: gauge(
+                "usher_upstream_endpoint_up",
+                "1 while the endpoint is used as usual, 0 while it is ejected or on trial.",
+                &["upstream", "endpoint"],
+            ),
+            checks: counter(
+                "usher_upstream_health_checks_total",
+                "Active health checks of an endpoint.",
+                &["upstream", "endpoint", "result"],
+            ),
+            ejections: counter(
+                "usher_upstream_ejections_total",
+                "Times that an endpoint failed so often that it was asked no more for a while.",
+                &["upstream", "endpoint"],
+            ),
         }
     }
 
@@ -78,6 +96,9 @@ impl UpstreamMetrics {
                 WaitResult::ALL.map(|result| self.waits.with_label_values(&[name, rank.label(), result.label()]))
             }),
             up,
+            endpoint_up: self.endpoint_up.clone(),
+            ejections: self.ejections.clone(),
+            checks: self.checks.clone(),
         })
     }
 }
@@ -130,11 +151,51 @@ pub struct UpstreamHandles {
     /// Seconds spent waiting for a connection, where one had to wait.
     pub pool_wait: Histogram,
     waits: [[IntCounter; WaitResult::ALL.len()]; Rank::ALL.len()],
-    /// 1 unless no endpoint accepted the last connection.
+    /// 1 while any endpoint may be used.
     pub up: IntGauge,
+    endpoint_up: IntGaugeVec,
+    ejections: IntCounterVec,
+    checks: IntCounterVec,
+}
+
+/// One endpoint's handles. The configuration bounds how many there are.
+#[derive(Clone, Debug)]
+pub struct EndpointHandles {
+    /// 1 while it is used as usual.
+    pub up: IntGauge,
+    /// Times it was ejected.
+    pub ejections: IntCounter,
+    good_checks: IntCounter,
+    bad_checks: IntCounter,
+}
+
+impl EndpointHandles {
+    /// Counts a health check.
+    pub fn checked(&self, good: bool) {
+        if good { &self.good_checks } else { &self.bad_checks }.inc();
+    }
 }
 
 impl UpstreamHandles {
+    /// The upstream's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The handles of one endpoint, `host:port`.
+    pub fn endpoint(&self, endpoint: &str) -> EndpointHandles {
+        let labels = [&*self.name, endpoint];
+        let up = self.endpoint_up.with_label_values(&labels);
+        up.set(1);
+        let checks = |result| self.checks.with_label_values(&[&*self.name, endpoint, result]);
+        EndpointHandles {
+            up,
+            ejections: self.ejections.with_label_values(&labels),
+            good_checks: checks("good"),
+            bad_checks: checks("bad"),
+        }
+    }
+
     /// Counts the head of an answer.
     pub fn answered(&self, code: StatusCode, took: Duration) {
         let slot = usize::from(code.as_u16()).saturating_sub(100).min(CODES - 1);

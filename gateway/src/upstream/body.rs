@@ -13,7 +13,7 @@ use super::UpstreamError;
 use super::connection::Connection;
 use super::pool::{Busy, Pool};
 use super::tunnel::UpstreamTunnel;
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::forward;
 
 /// The body of an upstream's answer. Dropping it unfinished closes the connection.
@@ -30,15 +30,23 @@ struct Held {
     busy: Busy,
     /// Whether the timer runs for the pause under way.
     pausing: bool,
+    /// When the answer has to be whole.
+    until: Instant,
 }
 
 impl UpstreamBody {
     /// The body of an answer whose head has come over `connection`. Where the whole answer came with its head, the
     /// connection is free again already.
-    pub(super) fn new(incoming: Incoming, connection: Box<Connection>, pool: Rc<Pool>, busy: Busy) -> Self {
+    pub(super) fn new(
+        incoming: Incoming,
+        connection: Box<Connection>,
+        pool: Rc<Pool>,
+        busy: Busy,
+        until: Instant,
+    ) -> Self {
         let switches = connection.switches;
         let whole = connection.sender.is_ready();
-        let mut body = Self { incoming, held: Some(Held { connection, pool, busy, pausing: false }) };
+        let mut body = Self { incoming, held: Some(Held { connection, pool, busy, pausing: false, until }) };
         if !switches && (whole || body.incoming.is_end_stream()) {
             body.finish();
         }
@@ -70,7 +78,7 @@ impl UpstreamBody {
     /// The answer broke off: counted, and the connection closed.
     fn fail(&mut self, error: UpstreamError) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         if let Some(Held { pool, busy, .. }) = self.held.take() {
-            busy.finish();
+            busy.failed(&error);
             pool.upstream().metrics.failed(error.reason());
         }
         Poll::Ready(Some(Err(error)))
@@ -85,6 +93,9 @@ impl Body for UpstreamBody {
         let this = &mut *self;
         // Bytes come out of `incoming` only after the connection was driven, so this task's waker belongs there.
         let noop = &mut Context::from_waker(Waker::noop());
+        if this.held.as_ref().is_some_and(|held| held.until <= clock::monotonic()) {
+            return this.fail(UpstreamError::TotalTimeout);
+        }
         let mut frame = Pin::new(&mut this.incoming).poll_frame(noop);
         if frame.is_pending()
             && let Some(held) = &mut this.held
@@ -132,9 +143,11 @@ impl UpstreamBody {
         let Some(held) = &mut self.held else { return Poll::Pending };
         if !held.pausing {
             held.pausing = true;
-            held.connection.timer.arm(clock::monotonic() + held.pool.upstream().settings.body_timeout);
+            let pause_ends = clock::monotonic() + held.pool.upstream().settings.body_timeout;
+            held.connection.timer.arm(pause_ends.min(held.until));
         }
         match held.connection.timer.poll(cx) {
+            Poll::Ready(()) if held.until <= clock::monotonic() => self.fail(UpstreamError::TotalTimeout),
             Poll::Ready(()) => self.fail(UpstreamError::BodyTimeout),
             Poll::Pending => Poll::Pending,
         }

@@ -7,12 +7,12 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::UpstreamError;
 use super::pool::Held;
 use super::settings::UpstreamSettings;
 use super::shared::Permit;
+use super::stream::UpstreamStream;
 use super::timer::LazyTimer;
 use crate::body::RequestBody;
 use crate::clock::Instant;
@@ -21,7 +21,7 @@ use crate::clock::Instant;
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) sender: SendRequest<RequestBody>,
-    driver: http1::Connection<TokioIo<TcpStream>, RequestBody>,
+    driver: http1::Connection<TokioIo<UpstreamStream>, RequestBody>,
     pub(super) timer: LazyTimer,
     /// Index of its endpoint.
     pub(super) endpoint: usize,
@@ -34,7 +34,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn new(
-        stream: TcpStream,
+        stream: UpstreamStream,
         endpoint: usize,
         shares: (Permit, Held),
         settings: &UpstreamSettings,
@@ -55,7 +55,7 @@ impl Connection {
 
     /// The socket after a switch of protocols, what the upstream sent right behind its answer, and what is to be held as
     /// long as the socket is open.
-    pub(super) fn into_parts(self) -> (TcpStream, Bytes, (Permit, Held)) {
+    pub(super) fn into_parts(self) -> (UpstreamStream, Bytes, (Permit, Held)) {
         let parts = self.driver.into_parts();
         (parts.io.into_inner(), parts.read_buf, self.shares)
     }

@@ -4,17 +4,24 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
 
 use http::Uri;
 use http::uri::Scheme;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
-/// One address of an upstream: `http://host:port`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use super::stream::UpstreamStream;
+
+/// One address of an upstream, read from `http://host:port`.
+#[derive(Clone, Debug)]
 pub struct Endpoint {
     host: String,
     port: u16,
+    /// How TLS is spoken there, and whose certificate is asked for.
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
 /// A text that is no endpoint.
@@ -32,6 +39,13 @@ pub enum BadEndpoint {
 }
 
 impl Endpoint {
+    /// The same, over TLS: its certificate must be good for this name.
+    #[must_use]
+    pub fn secured(mut self, config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
+        self.tls = Some((config, name));
+        self
+    }
+
     async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         if let Ok(ip) = self.host.parse() {
             return Ok(vec![SocketAddr::new(ip, self.port)]);
@@ -39,8 +53,15 @@ impl Endpoint {
         Ok(tokio::net::lookup_host((self.host.as_str(), self.port)).await?.collect())
     }
 
-    /// Connects to the first of its addresses that accepts.
-    pub(super) async fn connect(&self) -> io::Result<TcpStream> {
+    /// Connects to the first of its addresses that accepts; with TLS, until the certificate is known to be good.
+    pub(super) async fn connect(&self) -> io::Result<UpstreamStream> {
+        let stream = self.connect_socket().await?;
+        let Some((config, name)) = &self.tls else { return Ok(UpstreamStream::Plain(stream)) };
+        let stream = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream).await?;
+        Ok(UpstreamStream::Tls(Box::new(stream)))
+    }
+
+    async fn connect_socket(&self) -> io::Result<TcpStream> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in self.resolve().await? {
             match TcpStream::connect(address).await {
@@ -74,7 +95,7 @@ impl FromStr for Endpoint {
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = if authority.as_str().ends_with(authority.host()) { Some(80) } else { authority.port_u16() };
         match port {
-            Some(port) if port != 0 && !host.is_empty() => Ok(Self { host, port }),
+            Some(port) if port != 0 && !host.is_empty() => Ok(Self { host, port, tls: None }),
             _ => Err(malformed()),
         }
     }
@@ -86,34 +107,6 @@ impl fmt::Display for Endpoint {
             return write!(f, "[{}]:{}", self.host, self.port);
         }
         write!(f, "{}:{}", self.host, self.port)
-    }
-}
-
-/// An endpoint and how it fares, as all cores see it.
-#[derive(Debug)]
-pub(super) struct Watched {
-    pub(super) endpoint: Endpoint,
-    /// Exchanges under way.
-    pub(super) busy: AtomicUsize,
-    /// Passed over until this, in milliseconds of the upstream's clock.
-    refused_until_ms: AtomicU64,
-}
-
-impl Watched {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, busy: AtomicUsize::new(0), refused_until_ms: AtomicU64::new(0) }
-    }
-
-    pub(super) fn refused_until(&self, until_ms: u64) {
-        self.refused_until_ms.store(until_ms, Ordering::Relaxed);
-    }
-
-    pub(super) fn accepted(&self) {
-        self.refused_until_ms.store(0, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_passed_over(&self, now_ms: u64) -> bool {
-        self.refused_until_ms.load(Ordering::Relaxed) > now_ms
     }
 }
 

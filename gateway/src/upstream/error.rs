@@ -1,6 +1,7 @@
 //! What can go wrong with an upstream: whose fault, which metric label, which status, and whether again can help.
 
 use std::io;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -30,6 +31,9 @@ pub enum UpstreamError {
     /// The answer's body paused for too long.
     #[error("the answer stalled")]
     BodyTimeout,
+    /// The answer was not whole in time, however steadily it came.
+    #[error("the answer took too long as a whole")]
+    TotalTimeout,
     /// The connection broke before the answer was whole. The request may have had an effect.
     #[error("the connection broke")]
     Reset(#[source] hyper::Error),
@@ -39,6 +43,12 @@ pub enum UpstreamError {
     /// As many requests as allowed already wait for a connection.
     #[error("too many requests wait for a connection")]
     PoolFull,
+    /// All endpoints are ejected: nobody is asked.
+    #[error("all endpoints failed and are not asked for another {} ms", retry_after.as_millis())]
+    Ejected {
+        /// When the next may be tried.
+        retry_after: Duration,
+    },
     /// The upstream spoke something that is not HTTP/1.1, or switched protocols unasked.
     #[error("the answer is not valid HTTP")]
     Protocol(#[source] Option<hyper::Error>),
@@ -59,6 +69,8 @@ pub enum ErrorReason {
     Reset,
     /// No free connection.
     PoolWait,
+    /// Nobody to ask.
+    Ejected,
     /// Not HTTP.
     Protocol,
     /// The client's body, not the upstream, failed.
@@ -66,8 +78,8 @@ pub enum ErrorReason {
 }
 
 impl ErrorReason {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Connect, Self::Timeout, Self::Reset, Self::PoolWait, Self::Protocol, Self::RequestBody];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Connect, Self::Timeout, Self::Reset, Self::PoolWait, Self::Ejected, Self::Protocol, Self::RequestBody];
 
     /// The label's value.
     pub const fn label(self) -> &'static str {
@@ -76,6 +88,7 @@ impl ErrorReason {
             Self::Timeout => "timeout",
             Self::Reset => "reset",
             Self::PoolWait => "pool_wait",
+            Self::Ejected => "ejected",
             Self::Protocol => "protocol",
             Self::RequestBody => "request_body",
         }
@@ -88,9 +101,12 @@ impl UpstreamError {
         match self {
             Self::Connect { .. } => (ErrorReason::Connect, ProblemKind::UpstreamUnavailable),
             Self::ConnectTimeout { .. } => (ErrorReason::Connect, ProblemKind::UpstreamTimeout),
-            Self::Timeout | Self::BodyTimeout => (ErrorReason::Timeout, ProblemKind::UpstreamTimeout),
+            Self::Timeout | Self::BodyTimeout | Self::TotalTimeout => {
+                (ErrorReason::Timeout, ProblemKind::UpstreamTimeout)
+            }
             Self::Reset(_) => (ErrorReason::Reset, ProblemKind::UpstreamUnavailable),
             Self::PoolWait | Self::PoolFull => (ErrorReason::PoolWait, ProblemKind::UpstreamBusy),
+            Self::Ejected { .. } => (ErrorReason::Ejected, ProblemKind::UpstreamDown),
             Self::Protocol(_) => (ErrorReason::Protocol, ProblemKind::UpstreamUnavailable),
             Self::RequestBody(BodyError::TooLarge { .. }) => (ErrorReason::RequestBody, ProblemKind::BodyTooLarge),
             Self::RequestBody(BodyError::TooSlow) => (ErrorReason::RequestBody, ProblemKind::RequestTimeout),
@@ -116,6 +132,13 @@ impl UpstreamError {
     /// The status of that.
     pub const fn status(&self) -> StatusCode {
         self.problem().status()
+    }
+
+    /// Whether it was the endpoint's fault, not the client's or the pool's.
+    pub(super) const fn is_of_endpoint(&self) -> bool {
+        // A long answer may be long because the client takes it slowly.
+        !matches!(self, Self::TotalTimeout)
+            && !matches!(self.reason(), ErrorReason::PoolWait | ErrorReason::Ejected | ErrorReason::RequestBody)
     }
 
     /// Sorts an error of hyper's client.

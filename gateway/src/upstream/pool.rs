@@ -3,12 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -16,6 +14,8 @@ use super::body::UpstreamBody;
 use super::connection::Connection;
 use super::exchange::{Failure, exchange};
 use super::shared::{Permit, Upstream};
+use super::stream::UpstreamStream;
+use super::turn::Turn;
 use super::wait::{Rank, Waiters};
 use super::{ErrorReason, UpstreamError};
 use crate::body::RequestBody;
@@ -32,7 +32,6 @@ pub struct Pool {
     /// Last in, first out: under little load the rest grows old and is closed.
     idle: RefCell<Vec<Idle>>,
     waiters: Waiters,
-    turn: Cell<usize>,
     /// Connections of this core, idle and at work.
     held: Rc<Cell<usize>>,
     reclaim: Arc<Notify>,
@@ -52,7 +51,6 @@ impl Pool {
         let pool = Rc::new(Self {
             idle: RefCell::default(),
             waiters: Waiters::default(),
-            turn: Cell::new(0),
             held: Rc::default(),
             reclaim: Arc::clone(&reclaim),
             upstream,
@@ -98,12 +96,13 @@ impl Pool {
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
         *request.version_mut() = Version::HTTP_11;
         let began = clock::monotonic();
-        let mut connection = self.check_out(began, rank).await?;
+        let (mut connection, mut turn) = self.check_out(began, rank).await?;
+        let until = began + self.upstream.settings.total_timeout;
         let mut repeated = false;
         loop {
             let spare = if connection.is_reused && !repeated { spare_copy(&request) } else { None };
-            connection.timer.arm(clock::monotonic() + self.upstream.settings.response_timeout);
-            let busy = Busy::begin(self, connection.endpoint);
+            connection.timer.arm((clock::monotonic() + self.upstream.settings.response_timeout).min(until));
+            let mut busy = Busy::begin(turn);
             match exchange(&mut connection, request).await {
                 Ok(mut answer) => {
                     // The version is the connection's, not the message's: an old upstream must not make the client's
@@ -112,11 +111,14 @@ impl Pool {
                     self.upstream.metrics.answered(answer.status(), clock::monotonic().duration_since(began));
                     connection.is_reused = true;
                     connection.switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
-                    return Ok(answer.map(|incoming| UpstreamBody::new(incoming, connection, Rc::clone(self), busy)));
+                    busy.answered(answer.status());
+                    return Ok(
+                        answer.map(|incoming| UpstreamBody::new(incoming, connection, Rc::clone(self), busy, until))
+                    );
                 }
                 Err(Failure::Unsent(unsent, _)) if connection.is_reused => request = *unsent,
-                Err(Failure::Unsent(_, error)) => {
-                    busy.finish();
+                Err(Failure::Unsent(_, error) | Failure::Final(error)) => {
+                    busy.failed(&error);
                     return Err(error);
                 }
                 Err(Failure::Unanswered(error)) => match spare {
@@ -125,48 +127,51 @@ impl Pool {
                         repeated = true;
                     }
                     None => {
-                        busy.finish();
+                        busy.failed(&error);
                         return Err(error);
                     }
                 },
-                Err(Failure::Final(error)) => {
-                    busy.finish();
-                    return Err(error);
-                }
             }
             busy.finish();
             self.upstream.metrics.retries.inc();
             // A fresh connection cannot be one that the upstream is about to close; each round drops a used one, so
             // there are no more rounds than idle connections.
             drop(connection);
-            connection = match self.upstream.try_permit() {
-                Some(permit) => self.connect(permit, clock::monotonic()).await?,
-                None => self.check_out(clock::monotonic(), rank).await?,
+            let now = clock::monotonic();
+            (connection, turn) = match self.upstream.try_permit() {
+                Some(permit) => self.connect(permit, Turn::next(&self.upstream, now)?).await?,
+                None => self.check_out(now, rank).await?,
             };
         }
     }
 
     /// A connection that can carry an exchange: the youngest idle one, a new one, or the next to become free.
-    async fn check_out(&self, now: Instant, rank: Rank) -> Result<Box<Connection>, UpstreamError> {
-        if let Some(connection) = self.pop_idle(now) {
-            return Ok(connection);
+    async fn check_out(&self, now: Instant, rank: Rank) -> Result<(Box<Connection>, Turn), UpstreamError> {
+        let turn = Turn::next(&self.upstream, now)?;
+        if let Some(connection) = self.pop_idle(Some(turn.endpoint()), now) {
+            return Ok((connection, turn));
         }
         if let Some(permit) = self.upstream.try_permit() {
-            return self.connect(permit, now).await;
+            return self.connect(permit, turn).await;
+        }
+        drop(turn);
+        // Where all are in use, an idle one to a busier endpoint is better than waiting.
+        if let Some(connection) = self.pop_idle(None, now) {
+            let turn = Turn::at(&self.upstream, connection.endpoint);
+            return Ok((connection, turn));
         }
         self.wait(now, rank).await
     }
 
-    fn pop_idle(&self, now: Instant) -> Option<Box<Connection>> {
-        let wanted = self.upstream.choose(self.turn.replace(self.turn.get().wrapping_add(1)), now);
-        let only = self.upstream.endpoints.len() == 1;
+    /// The youngest idle connection to this endpoint, or to any that serves.
+    fn pop_idle(&self, wanted: Option<usize>, now: Instant) -> Option<Box<Connection>> {
+        let fits = |endpoint: usize| match wanted {
+            Some(wanted) => endpoint == wanted,
+            None => self.upstream.fleet.serves(endpoint),
+        };
         let mut idle = self.idle.borrow_mut();
         loop {
-            let at = if only {
-                idle.len().checked_sub(1)?
-            } else {
-                idle.iter().rposition(|idle| idle.connection.endpoint == wanted)?
-            };
+            let at = idle.iter().rposition(|idle| fits(idle.connection.endpoint))?;
             let Idle { mut connection, since } = idle.remove(at);
             self.upstream.metrics.idle.dec();
             let young = now.duration_since(since) < self.upstream.settings.idle_timeout;
@@ -176,28 +181,38 @@ impl Pool {
         }
     }
 
-    async fn connect(&self, permit: Permit, now: Instant) -> Result<Box<Connection>, UpstreamError> {
+    /// A new connection. Where an endpoint takes none, the others are asked: nothing was written, so any request may go
+    /// there.
+    async fn connect(&self, permit: Permit, mut turn: Turn) -> Result<(Box<Connection>, Turn), UpstreamError> {
         let upstream = &self.upstream;
-        let mut at = upstream.choose(self.turn.get(), now);
-        let mut opened = self.open(at).await;
-        if opened.is_err() && upstream.endpoints.len() > 1 {
-            // Nothing was written, so another endpoint may be tried for any request.
-            at = upstream.choose(at + 1, clock::monotonic());
-            opened = self.open(at).await;
+        let mut opened = self.open(&mut turn).await;
+        for _ in 1..upstream.fleet.len() {
+            if opened.is_ok() {
+                break;
+            }
+            let Some(next) = Turn::elsewhere(upstream, clock::monotonic()) else { break };
+            turn = next;
+            opened = self.open(&mut turn).await;
         }
         let shares = (permit, Held::one_more(&self.held));
-        Connection::new(opened?, at, shares, &upstream.settings, clock::monotonic()).await
+        let connection =
+            Connection::new(opened?, turn.endpoint(), shares, &upstream.settings, clock::monotonic()).await?;
+        Ok((connection, turn))
     }
 
-    async fn open(&self, at: usize) -> Result<TcpStream, UpstreamError> {
+    async fn open(&self, turn: &mut Turn) -> Result<UpstreamStream, UpstreamError> {
         let upstream = &self.upstream;
-        let endpoint = &upstream.endpoints[at].endpoint;
+        let endpoint = upstream.fleet.endpoint(turn.endpoint());
         let opened = timeout(upstream.settings.connect_timeout, endpoint.connect()).await;
         if let Ok(Ok(stream)) = opened {
-            upstream.accepted(at);
+            upstream.fleet.accepted(turn.endpoint());
             return Ok(stream);
         }
-        upstream.refused(at, clock::monotonic());
+        upstream.fleet.refused(turn.endpoint(), clock::monotonic());
+        turn.failed();
+        if let Ok(Err(source)) = &opened {
+            upstream.fleet.tell_tls(turn.endpoint(), source);
+        }
         let endpoint = endpoint.to_string();
         Err(match opened {
             Ok(Err(source)) => UpstreamError::Connect { endpoint, source },
@@ -205,7 +220,7 @@ impl Pool {
         })
     }
 
-    async fn wait(&self, began: Instant, rank: Rank) -> Result<Box<Connection>, UpstreamError> {
+    async fn wait(&self, began: Instant, rank: Rank) -> Result<(Box<Connection>, Turn), UpstreamError> {
         let metrics = &self.upstream.metrics;
         let Some(_pending) = self.upstream.try_wait(rank) else {
             metrics.waited(rank, WaitResult::Refused);
@@ -231,14 +246,21 @@ impl Pool {
         };
         metrics.waited(rank, if won.is_some() { WaitResult::Served } else { WaitResult::Late });
         match won {
-            Some(Won::Connection(connection)) => Ok(connection),
-            Some(Won::Permit(permit)) => self.connect(permit, clock::monotonic()).await,
+            Some(Won::Connection(connection)) => {
+                let turn = Turn::at(&self.upstream, connection.endpoint);
+                Ok((connection, turn))
+            }
+            Some(Won::Permit(permit)) => self.connect(permit, Turn::next(&self.upstream, clock::monotonic())?).await,
             None => Err(UpstreamError::PoolWait),
         }
     }
 
     /// A connection whose exchange is over: to the first who waits here, to another core that waits, or idle.
     pub(super) fn put_back(&self, connection: Box<Connection>) {
+        if !self.upstream.fleet.serves(connection.endpoint) {
+            // Closing it gives the permit to whoever waits, for another endpoint.
+            return;
+        }
         let pending = self.upstream.pending();
         if pending > 0 {
             let elsewhere = pending > self.waiters.len();
@@ -272,7 +294,8 @@ impl Pool {
     fn close_stale(&self, now: Instant) {
         let limit = self.upstream.settings.idle_timeout;
         self.idle.borrow_mut().retain_mut(|idle| {
-            let keep = now.duration_since(idle.since) < limit && idle.connection.is_ready();
+            let serves = self.upstream.fleet.serves(idle.connection.endpoint);
+            let keep = serves && now.duration_since(idle.since) < limit && idle.connection.is_ready();
             if !keep {
                 self.upstream.metrics.idle.dec();
             }
@@ -342,30 +365,46 @@ impl Drop for Held {
     }
 }
 
-/// An exchange under way. Dropped without [`finish`](Self::finish), the client left in mid-exchange.
+/// An exchange under way. Dropped without an end of its own, the client left in mid-exchange.
 pub(super) struct Busy {
     upstream: Arc<Upstream>,
-    endpoint: usize,
+    turn: Turn,
     finished: bool,
 }
 
 impl Busy {
-    fn begin(pool: &Pool, endpoint: usize) -> Self {
-        pool.upstream.metrics.active.inc();
-        pool.upstream.endpoints[endpoint].busy.fetch_add(1, Ordering::Relaxed);
-        Self { upstream: Arc::clone(&pool.upstream), endpoint, finished: false }
+    fn begin(turn: Turn) -> Self {
+        let upstream = Arc::clone(turn.upstream());
+        upstream.metrics.active.inc();
+        Self { upstream, turn, finished: false }
     }
 
-    /// The exchange ended by itself, well or not.
+    /// The head of an answer has come.
+    fn answered(&mut self, status: StatusCode) {
+        if self.upstream.settings.failure_statuses.contains(status) {
+            self.turn.failed();
+        } else {
+            self.turn.succeeded();
+        }
+    }
+
+    /// The exchange is over.
     pub(super) fn finish(mut self) {
         self.finished = true;
+    }
+
+    /// The exchange broke.
+    pub(super) fn failed(mut self, error: &UpstreamError) {
+        if error.is_of_endpoint() {
+            self.turn.failed();
+        }
+        self.finish();
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
         self.upstream.metrics.active.dec();
-        self.upstream.endpoints[self.endpoint].busy.fetch_sub(1, Ordering::Relaxed);
         if !self.finished {
             self.upstream.metrics.abandoned.inc();
         }

@@ -3,14 +3,13 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use super::endpoint::{Endpoint, Watched};
+use super::endpoint::Endpoint;
+use super::fleet::Fleet;
 use super::settings::UpstreamSettings;
 use super::wait::Rank;
-use crate::clock::{self, Instant};
 use crate::metrics::UpstreamHandles;
 
 /// A service behind the gateway. Each core makes its own [`Pool`](super::Pool) of it.
@@ -18,10 +17,9 @@ use crate::metrics::UpstreamHandles;
 pub struct Upstream {
     pub(super) settings: UpstreamSettings,
     pub(super) metrics: Arc<UpstreamHandles>,
-    pub(super) endpoints: Vec<Watched>,
+    pub(super) fleet: Fleet,
     pub(super) permits: Arc<Semaphore>,
     pending: AtomicUsize,
-    started: Instant,
     /// One per core's pool: asks it to give up idle connections.
     reclaim: Mutex<Vec<Arc<Notify>>>,
 }
@@ -35,7 +33,7 @@ pub(super) struct Permit(#[expect(dead_code, reason = "held for its drop")] Owne
 pub(super) struct Pending<'a>(&'a Upstream);
 
 impl Upstream {
-    /// An upstream at these endpoints. Which of several is asked first changes from request to request.
+    /// An upstream at these endpoints.
     pub fn new(
         first: Endpoint,
         others: Vec<Endpoint>,
@@ -44,12 +42,11 @@ impl Upstream {
     ) -> Arc<Self> {
         let permits = settings.max_connections.clamp(1, Semaphore::MAX_PERMITS);
         Arc::new(Self {
+            fleet: Fleet::new(std::iter::once(first).chain(others), &settings, Arc::clone(&metrics)),
             settings,
             metrics,
-            endpoints: std::iter::once(first).chain(others).map(Watched::new).collect(),
             permits: Arc::new(Semaphore::new(permits)),
             pending: AtomicUsize::new(0),
-            started: clock::monotonic(),
             reclaim: Mutex::default(),
         })
     }
@@ -62,10 +59,6 @@ impl Upstream {
     /// Requests that wait for a connection, over all cores.
     pub fn pending(&self) -> usize {
         self.pending.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn now_ms(&self, now: Instant) -> u64 {
-        u64::try_from(now.duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
     }
 
     /// A permit, if one is free and nobody waits for it.
@@ -113,37 +106,6 @@ impl Upstream {
         let cores = self.reclaim.lock().unwrap_or_else(PoisonError::into_inner).len();
         let cores = NonZeroUsize::new(cores).unwrap_or(NonZeroUsize::MIN);
         self.settings.max_connections.div_ceil(cores.get())
-    }
-
-    /// Which endpoint is asked: the less busy of two that follow each other, passing over those that just refused.
-    pub(super) fn choose(&self, turn: usize, now: Instant) -> usize {
-        let count = self.endpoints.len();
-        if count == 1 {
-            return 0;
-        }
-        let now_ms = self.now_ms(now);
-        let mut open =
-            (0..count).map(|step| (turn + step) % count).filter(|at| !self.endpoints[*at].is_passed_over(now_ms));
-        let first = open.next().unwrap_or(turn % count);
-        let busy = |at: usize| self.endpoints[at].busy.load(Ordering::Relaxed);
-        match open.next() {
-            Some(second) if busy(second) < busy(first) => second,
-            _ => first,
-        }
-    }
-
-    pub(super) fn refused(&self, at: usize, now: Instant) {
-        let pause: Duration = self.settings.refused_pause;
-        self.endpoints[at].refused_until(self.now_ms(now + pause));
-        let now_ms = self.now_ms(now);
-        if self.endpoints.iter().all(|endpoint| endpoint.is_passed_over(now_ms)) {
-            self.metrics.up.set(0);
-        }
-    }
-
-    pub(super) fn accepted(&self, at: usize) {
-        self.endpoints[at].accepted();
-        self.metrics.up.set(1);
     }
 }
 

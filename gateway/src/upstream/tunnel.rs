@@ -1,16 +1,16 @@
 //! An upstream's connection after a switch of protocols.
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 
 use super::connection::Connection;
 use super::pool::Held;
 use super::shared::Permit;
+use super::stream::UpstreamStream;
 
 /// The upstream's end of a tunnel. It counts as one of the upstream's connections until it is dropped, which closes it.
 #[derive(Debug)]
 pub struct UpstreamTunnel {
-    socket: TcpStream,
+    socket: UpstreamStream,
     early: Bytes,
     _shares: (Permit, Held),
 }
@@ -27,7 +27,7 @@ impl UpstreamTunnel {
     }
 
     /// The socket.
-    pub const fn socket(&mut self) -> &mut TcpStream {
+    pub const fn socket(&mut self) -> &mut UpstreamStream {
         &mut self.socket
     }
 }

@@ -186,6 +186,28 @@ fn a_stalled_answer_is_ended() {
     gateway.expect_count("usher_upstream_errors_total{reason=\"timeout\",upstream=\"booking\"} 1");
 }
 
+/// An answer that never pauses and never ends is ended all the same, and that is not the endpoint's fault.
+#[test]
+fn an_endless_answer_is_ended() {
+    let upstream = FakeUpstream::start(|mut served, _| {
+        served.request();
+        served.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+        while served.stream.get_mut().write_all(b"1\r\nx\r\n").is_ok() {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    });
+    let settings = UpstreamSettings { total_timeout: SHORT, failure_threshold: 1, ..roomy() };
+    let gateway = Gateway::before(&[upstream.address], settings);
+    let began = monotonic();
+    let mut client = gateway.client();
+    client.send("GET /x HTTP/1.1\r\nhost: h\r\n\r\n");
+    assert!(client.try_answer().is_err(), "it must not look whole");
+    assert!(began.elapsed() >= SHORT);
+    gateway.expect_count("usher_upstream_errors_total{reason=\"timeout\",upstream=\"booking\"} 1");
+    gateway.expect_count("usher_upstream_up{upstream=\"booking\"} 1");
+    eventually("the connection is closed", || upstream.open.load(Ordering::SeqCst) == 0);
+}
+
 /// What is not HTTP is 502, and an upgrade nobody asked for is not followed (N22).
 #[test]
 fn an_answer_that_is_no_http_is_502() {

@@ -35,6 +35,7 @@ mod tls;
 mod toward;
 mod tunnels;
 mod upstream_faults;
+mod upstream_tls;
 pub(crate) mod usher;
 mod visitor;
 pub(crate) mod wait;

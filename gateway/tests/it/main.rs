@@ -5,6 +5,7 @@ mod canonical;
 mod client_addr;
 mod config;
 mod credentials;
+mod edge_endpoints;
 mod edge_http2;
 mod edge_listener;
 mod edge_support;

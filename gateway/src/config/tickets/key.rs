@@ -43,7 +43,7 @@ const IDENTIFIER_WITHIN: usize = 9;
 /// The content of a key file as a key of `algorithm`.
 pub(super) fn material(algorithm: TicketAlgorithm, content: &SecretString) -> Result<KeyMaterial, String> {
     match algorithm {
-        TicketAlgorithm::Hs256 => secret(content.expose_secret()),
+        TicketAlgorithm::Hs256 => secret(content.expose_secret()).map(KeyMaterial::Secret),
         TicketAlgorithm::EdDsa => pem(content, ED25519, "an Ed25519 key (openssl genpkey -algorithm ed25519)"),
         TicketAlgorithm::Es256 => {
             pem(content, P256, "a P-256 key (openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256)")
@@ -67,7 +67,8 @@ fn pem(content: &SecretString, identifier: &[u8], wanted: &str) -> Result<KeyMat
     }
 }
 
-fn secret(text: &str) -> Result<KeyMaterial, String> {
+/// The bytes that the base64 in `text` stands for, enough of them for HMAC-SHA256.
+pub(in crate::config) fn secret(text: &str) -> Result<SecretSlice<u8>, String> {
     let wanted = "expected one line of base64 that stands for 32 or more random bytes (openssl rand -base64 32)";
     let bytes = [URL_SAFE_NO_PAD, STANDARD, STANDARD_NO_PAD]
         .iter()
@@ -75,5 +76,5 @@ fn secret(text: &str) -> Result<KeyMaterial, String> {
         .ok_or_else(|| format!("is not base64; {wanted}"))?;
     let length = bytes.len();
     let bytes = SecretSlice::from(bytes);
-    if length < SHORTEST_SECRET { Err(format!("is too short; {wanted}")) } else { Ok(KeyMaterial::Secret(bytes)) }
+    if length < SHORTEST_SECRET { Err(format!("is too short; {wanted}")) } else { Ok(bytes) }
 }

@@ -146,7 +146,6 @@ fn what_is_not_supported_yet_says_so() {
         ("queueing_method = \"reject\"", "queueing_method = \"reject\" is not supported yet"),
         ("admission = \"adaptive\"", "admission = \"adaptive\" is not supported yet"),
         ("latency_target = \"300ms\"", "latency_target is not supported yet"),
-        ("[[upstream]]\nname = \"b\"\nendpoints = [\"https://a\"]", "endpoints with https: is not supported yet"),
     ] {
         assert_eq!(only_error(&format!("{lines}\n")), told);
     }

@@ -14,9 +14,11 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 /// One request as it came.
 #[derive(Clone, Debug)]
@@ -47,6 +49,15 @@ pub(crate) const PIECE: &[u8] = &[b'u'; 64 * 1024];
 
 impl Origin {
     pub(crate) async fn start() -> Self {
+        Self::with(None).await
+    }
+
+    /// One that speaks TLS only.
+    pub(crate) async fn secure(tls: TlsAcceptor) -> Self {
+        Self::with(Some(tls)).await
+    }
+
+    async fn with(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -54,7 +65,7 @@ impl Origin {
             released: watch::Sender::new(false),
             received: watch::Sender::new(0),
         });
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        let server = tokio::spawn(serve(listener, tls, Arc::clone(&shared)));
         Self { address, shared, server }
     }
 
@@ -99,16 +110,26 @@ impl Seen {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     // Ends all connections when it is dropped.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(connection(stream, Arc::clone(&shared)));
+        let (tls, shared) = (tls.clone(), Arc::clone(&shared));
+        connections.spawn(async move {
+            match tls {
+                None => connection(stream, shared).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        connection(stream, shared).await;
+                    }
+                }
+            }
+        });
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
     let service = service_fn(|request| answer(Arc::clone(&shared), request));
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

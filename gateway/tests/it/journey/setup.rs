@@ -29,6 +29,7 @@ pub(crate) struct Setup {
     key: SecretString,
     keys: String,
     upstream: SocketAddr,
+    upstream_scheme: &'static str,
     listener: String,
     store: String,
     upstream_more: String,
@@ -49,6 +50,7 @@ impl Setup {
             key: SecretString::default(),
             keys: format!("key = [{{ id = \"{KEY}\", private_key_file = \"ticket.key\" }}]\n"),
             upstream,
+            upstream_scheme: "http",
             listener: "insecure_cookies = true\n".to_owned(),
             store: "url = \"memory:\"\n".to_owned(),
             upstream_more: String::new(),
@@ -117,6 +119,12 @@ impl Setup {
         self
     }
 
+    /// TLS with the upstream.
+    pub(crate) fn secure_upstream(mut self, keys: &str) -> Self {
+        self.upstream_scheme = "https";
+        self.upstream(keys)
+    }
+
     /// More keys of the room `concert`.
     pub(crate) fn room(mut self, keys: &str) -> Self {
         self.room.push_str(keys);
@@ -165,7 +173,7 @@ algorithm = "{algorithm}"
 {keys}
 [[upstream]]
 name = "booking"
-endpoints = ["http://{upstream}"]
+endpoints = ["{scheme}://{upstream}"]
 {upstream_more}
 [[room]]
 name = "{ROOM}"
@@ -177,6 +185,7 @@ upstream = "booking"
             store = self.store,
             keys = self.keys,
             upstream = self.upstream,
+            scheme = self.upstream_scheme,
             upstream_more = self.upstream_more,
             room = self.room,
             more = self.more,

@@ -1,10 +1,14 @@
 //! What the upstream is told, and what the client is not.
 
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use queue_core::ticket::AdmissionVerifier;
 
-use super::Occupied;
 use super::ask::{Ask, HOST};
+use super::origin::Origin;
 use super::setup::{ISSUER, ROOM, room};
+use super::{Gateway, ONE_SLOT, Occupied, Setup};
 
 /// N23: the upstream can rely on what it is told about the visitor, because nothing of it can come from the client;
 /// and it never sees a credential of the gateway that it was not meant to have.
@@ -65,6 +69,36 @@ async fn the_upstream_is_told_the_truth() {
     let verifier = AdmissionVerifier::from_jwks(&keys, ISSUER).unwrap();
     let told = verifier.verify(seen.header("usher-ticket"), &room(), gateway::clock::now()).unwrap();
     assert_eq!(told.session.visitor.to_string(), seen.header("usher-visitor"));
+}
+
+/// An origin with the shared key can tell what came through the gateway: the proof is there, says what was asked and
+/// when, and cannot be brought by a client. Health checks have it too.
+#[tokio::test]
+async fn requests_carry_a_proof() {
+    let secret = [7; 32];
+    let origin = Origin::start().await;
+    let keys = "proof_key_file = \"proof.key\"\n[upstream.health_check]\npath = \"/healthz\"\ninterval = \"20ms\"\n";
+    let setup = Setup::before(&origin).upstream(keys).room(ONE_SLOT);
+    setup.put("proof.key", &format!("{}\n", STANDARD.encode(secret)));
+    let gateway = Gateway::ready(&setup).await;
+    let mut visitor = gateway.visitor();
+    visitor.send(Ask::page("/")).await.expect(200);
+    visitor.send(Ask::post("/v1/holds?x=%20a").header("usher-proof", "t=1,v1=forged").body("pay")).await.expect(200);
+    super::wait::eventually("a check", async || {
+        origin.seen().iter().any(|seen| seen.target == "/healthz").then_some(())
+    })
+    .await;
+    let now = gateway::clock::now().as_secs();
+    for (method, target) in [("GET", "/"), ("POST", "/v1/holds?x=%20a"), ("GET", "/healthz")] {
+        let seen = origin.seen().into_iter().find(|seen| seen.target == target).unwrap();
+        let (time, signature) = seen.header("usher-proof").split_once(",v1=").unwrap();
+        let time = time.strip_prefix("t=").unwrap();
+        assert!(time.parse::<u64>().unwrap().abs_diff(now) <= 30, "{time}");
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+        let text = format!("{time}\n{method}\n{target}\n{}", seen.header("x-request-id"));
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        hmac::verify(&key, text.as_bytes(), &signature).expect("the gateway signed it");
+    }
 }
 
 /// A proxy before the gateway is believed, but only one that the operator named.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use gateway::clock;
 
 use super::ask::Ask;
+use super::origin::Origin;
 use super::usher::Reserved;
 use super::{Gateway, ONE_SLOT, Occupied, Setup};
 
@@ -88,4 +89,56 @@ async fn a_keep_alive_connection_carries_many_requests() {
     let metrics = gateway.metrics().await;
     let opened = metrics.value("usher_upstream_connections{state=\"idle\",upstream=\"booking\"}");
     assert!((1.0..=2.0).contains(&opened), "{opened} connections for one visitor at a time");
+}
+
+/// Health checks are made by the running gateway: an upstream that does not pass them is not asked, and is as soon as it
+/// passes.
+#[tokio::test]
+async fn an_upstream_that_does_not_pass_its_checks() {
+    let origin = Origin::start().await;
+    let checks = "[upstream.health_check]\npath = \"/slow\"\ninterval = \"50ms\"\ntimeout = \"300ms\"\n";
+    let gateway = Gateway::ready(&Setup::before(&origin).upstream(checks).room(ONE_SLOT)).await;
+    let up = async |wanted: f64| {
+        let endpoint = origin.address();
+        let name = format!("usher_upstream_endpoint_up{{endpoint=\"{endpoint}\",upstream=\"booking\"}}");
+        (gateway.metrics().await.value(&name) == wanted).then_some(())
+    };
+    super::wait::eventually("it is found unwell", async || up(0.0).await).await;
+    let mut visitor = gateway.visitor();
+    let answer = visitor.send(Ask::page("/")).await.expect(503);
+    assert_eq!(answer.header("retry-after"), "1");
+    origin.release();
+    super::wait::eventually("it is found well", async || up(1.0).await).await;
+    visitor.send(Ask::page("/")).await.expect(200);
+}
+
+/// An upstream that fails again and again is left alone for a while: visitors are told so at once, with when to come
+/// back, keep their tickets, and get through when it is well again.
+#[tokio::test]
+async fn an_upstream_that_fails_is_left_alone() {
+    let breaker = "response_timeout = \"300ms\"\nfailure_threshold = 2\nejection_time = \"1s\"\n";
+    let Occupied { origin, mut insider, gateway } = Occupied::of(|setup| setup.upstream(breaker)).await;
+    let before = origin.seen().len();
+    for _ in 0..2 {
+        insider.send(Ask::get("/hang")).await.expect(504);
+    }
+    let began = clock::monotonic();
+    let answer = insider.send(Ask::get("/")).await.expect(503);
+    assert_eq!((answer.problem().as_str(), answer.header("retry-after")), ("/upstream-unavailable", "1"));
+    let page = insider.send(Ask::page("/")).await.expect(503);
+    assert!(page.text().contains("<html") && page.header("retry-after") == "1", "{}", page.text());
+    if clock::monotonic().duration_since(began) < Duration::from_secs(1) {
+        assert_eq!(origin.seen().len(), before + 2, "nothing more was sent");
+    }
+    let metrics = gateway.metrics().await;
+    assert_eq!(metrics.value("usher_upstream_up{upstream=\"booking\"}"), 0.0);
+    assert!(metrics.value("usher_upstream_errors_total{reason=\"ejected\",upstream=\"booking\"}") >= 2.0);
+    assert_eq!(insider.position("").await["state"], "admitted");
+    super::wait::eventually("it is asked again", async || {
+        (insider.send(Ask::get("/")).await.status == 200).then_some(())
+    })
+    .await;
+    insider.send(Ask::get("/")).await.expect(200);
+    insider.send(Ask::get("/")).await.expect(200);
+    assert_eq!(gateway.metrics().await.value("usher_upstream_up{upstream=\"booking\"}"), 1.0);
 }

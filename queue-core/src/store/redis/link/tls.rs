@@ -107,6 +107,14 @@ impl Tls {
 
     /// What speaks TLS so. The host's roots are read here, once, and not at every connect.
     pub(super) fn connector(&self) -> Result<TlsConnector, StoreError> {
+        self.client_config().map(TlsConnector::from)
+    }
+
+    /// TLS 1.2 and 1.3 as a client, for whatever is spoken within. The host's roots are read here.
+    ///
+    /// # Errors
+    /// When the host trusts nobody, or the library cannot use the certificate.
+    pub fn client_config(&self) -> Result<Arc<ClientConfig>, StoreError> {
         let unusable = |error: rustls::Error| StoreError::Io(error.to_string());
         let mut roots = RootCertStore::empty();
         for authority in self.trust.authorities()?.iter() {
@@ -121,7 +129,7 @@ impl Tls {
             Some(Identity { chain, key }) => config.with_client_auth_cert(chain, key).map_err(unusable)?,
             None => config.with_no_client_auth(),
         };
-        Ok(TlsConnector::from(Arc::new(config)))
+        Ok(Arc::new(config))
     }
 }
 
@@ -158,7 +166,7 @@ fn host_authorities() -> Result<Arc<[CertificateDer<'static>]>, StoreError> {
     found.retain(|certificate| is_authority(certificate).is_ok());
     if found.is_empty() {
         let problem = "this host trusts no certificate authorities; install its ca-certificates, or name the authority of \
-                       the store's certificate (ca_file)";
+                       the server's certificate (ca_file)";
         return Err(StoreError::Io(problem.to_owned()));
     }
     Ok(found.into())
