@@ -182,12 +182,13 @@ impl UpstreamHandles {
         &self.name
     }
 
-    /// The handles of one endpoint, `host:port`.
-    pub fn endpoint(&self, endpoint: &str) -> EndpointHandles {
-        let labels = [&*self.name, endpoint];
+    /// The handles of one endpoint by its place in the list, from 0: addresses are no labels.
+    pub fn endpoint(&self, endpoint: usize) -> EndpointHandles {
+        let endpoint = endpoint.to_string();
+        let labels = [&*self.name, &*endpoint];
         let up = self.endpoint_up.with_label_values(&labels);
         up.set(1);
-        let checks = |result| self.checks.with_label_values(&[&*self.name, endpoint, result]);
+        let checks = |result| self.checks.with_label_values(&[&*self.name, &*endpoint, result]);
         EndpointHandles {
             up,
             ejections: self.ejections.with_label_values(&labels),

@@ -54,8 +54,8 @@ impl Fleet {
         settings: &UpstreamSettings,
         metrics: Arc<UpstreamHandles>,
     ) -> Self {
-        let member = |endpoint: Endpoint| Member {
-            metrics: metrics.endpoint(&endpoint.to_string()),
+        let member = |(at, endpoint): (usize, Endpoint)| Member {
+            metrics: metrics.endpoint(at),
             endpoint,
             busy: AtomicUsize::new(0),
             avoided_until_ms: AtomicU64::new(0),
@@ -64,7 +64,7 @@ impl Fleet {
             is_troubled: AtomicBool::new(false),
             tls_told: AtomicBool::new(false),
         };
-        let members: Vec<Member> = endpoints.map(member).collect();
+        let members: Vec<Member> = endpoints.enumerate().map(member).collect();
         Self {
             health: Mutex::new(vec![Health::default(); members.len()]),
             members,

@@ -161,8 +161,9 @@ impl Health {
         Some(Change::Ejected { for_ms })
     }
 
-    /// A health check ended. It takes `threshold` of them in a row to change what was found before. One that is
-    /// found well again serves; one that failed in requests only is not brought back by good checks: they do not see what requests see.
+    /// A health check ended. It takes `threshold` of them in a row to change what was found before. One that is found
+    /// well again serves; one that failed in requests only is not brought back by good checks: they do not see what
+    /// requests see.
     pub(super) const fn checked(&mut self, good: bool, threshold: u32, now_ms: u64) -> Option<Change> {
         if good != self.found_unwell {
             self.contradictions = 0;
