@@ -4,6 +4,7 @@
 mod gateway;
 pub(crate) mod ideal_bucket;
 pub(crate) mod marks;
+pub(crate) mod outbox;
 mod sabotage;
 mod shadow;
 mod visitor;

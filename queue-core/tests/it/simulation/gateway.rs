@@ -2,12 +2,12 @@
 
 use queue_core::invariants::{Violation, sweep};
 use queue_core::release::{Release, ReleaseView};
-use queue_core::store::{Arrival, Call, Claim, Departure, Ending, Follow, GatewayId, Heard, Mirror, Renewal};
+use queue_core::store::{Call, Follow, GatewayId, Heard, Mirror};
 use queue_core::{Place, Timestamp};
 
 use super::marks::Marks;
+use super::outbox::Outbox;
 use super::sabotage::Plant;
-use super::wire::Request;
 use super::world::TERMS;
 use crate::support::caller::Memory;
 
@@ -21,35 +21,6 @@ pub(super) struct Gateway {
     pub(super) stalled_until: Timestamp,
     pub(super) outbox: Outbox,
     pub(super) marks: Marks,
-}
-
-/// What its visitors want and was not sent yet: what arrives meanwhile goes as one call.
-#[derive(Default)]
-pub(super) struct Outbox {
-    pub(super) joins: Vec<Arrival>,
-    pub(super) claims: Vec<Claim>,
-    pub(super) renewals: Vec<Renewal>,
-    pub(super) endings: Vec<Ending>,
-    pub(super) departures: Vec<Departure>,
-}
-
-impl Outbox {
-    /// Empties it into calls.
-    pub(super) fn take(&mut self) -> Vec<Request> {
-        fn some<T>(items: &mut Vec<T>, request: fn(Vec<T>) -> Request) -> Option<Request> {
-            (!items.is_empty()).then(|| request(std::mem::take(items)))
-        }
-        [
-            some(&mut self.joins, Request::Join),
-            some(&mut self.claims, Request::Claim),
-            some(&mut self.renewals, Request::Renew),
-            some(&mut self.endings, Request::End),
-            some(&mut self.departures, Request::Depart),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
 }
 
 impl Gateway {

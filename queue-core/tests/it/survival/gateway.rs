@@ -2,14 +2,12 @@
 
 use queue_core::recovery::{House, Trouble, Witness, plan};
 use queue_core::release::{Release, ReleaseView};
-use queue_core::store::{
-    Arrival, Call, Claim, Departure, Ending, GatewayId, Mirror, PastStretch, Renewal, Stamped, StoreError, Summary,
-    Testimony,
-};
+use queue_core::store::{Call, GatewayId, Mirror, PastStretch, Stamped, StoreError, Summary, Testimony};
 use queue_core::{Place, Timestamp};
 
 use super::facts::Knowledge;
 use crate::simulation::marks::Marks;
+use crate::simulation::outbox::Outbox;
 use crate::simulation::wire::{Reply, Request};
 use crate::support::caller::Memory;
 
@@ -50,35 +48,6 @@ pub(super) struct Gateway {
     pub(super) untold: Option<Knowledge>,
     /// What of that is being told.
     saying: Option<Knowledge>,
-}
-
-/// What its visitors want and was not sent yet: what arrives meanwhile goes as one call.
-#[derive(Default)]
-pub(super) struct Outbox {
-    pub(super) joins: Vec<Arrival>,
-    pub(super) claims: Vec<Claim>,
-    pub(super) renewals: Vec<Renewal>,
-    pub(super) endings: Vec<Ending>,
-    pub(super) departures: Vec<Departure>,
-}
-
-impl Outbox {
-    /// Empties it into calls.
-    pub(super) fn take(&mut self) -> Vec<Request> {
-        fn some<T>(items: &mut Vec<T>, request: fn(Vec<T>) -> Request) -> Option<Request> {
-            (!items.is_empty()).then(|| request(std::mem::take(items)))
-        }
-        [
-            some(&mut self.joins, Request::Join),
-            some(&mut self.claims, Request::Claim),
-            some(&mut self.renewals, Request::Renew),
-            some(&mut self.endings, Request::End),
-            some(&mut self.departures, Request::Depart),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
 }
 
 impl Gateway {

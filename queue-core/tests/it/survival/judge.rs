@@ -42,8 +42,6 @@ pub(super) struct NodeFacts {
     /// What it knew before it was wiped.
     wiped: Option<Knowledge>,
     placed: Vec<Collected>,
-    /// Sessions whose renewal it lost when it fell back as itself and no mark told, and their ends as it has them.
-    shortened: BTreeMap<usize, Timestamp>,
 }
 
 /// Somebody who was collected and got a place.
@@ -175,7 +173,6 @@ impl NodeFacts {
             is_empty: true,
             wiped: None,
             placed: Vec::new(),
-            shortened: BTreeMap::new(),
         }
     }
 }
@@ -278,7 +275,6 @@ impl Judge {
         }
         let Self { nodes, places, .. } = self;
         let facts = &mut nodes[step.node];
-        facts.shortened.retain(|number, ends| step.knew.session_end(*number).is_none_or(|told| told <= *ends));
         facts.recast = step.now;
         if merged != Merged::Added {
             facts.began = step.now;

@@ -5,7 +5,7 @@ use queue_core::line::Standing;
 use queue_core::store::{Arrival, Claim, Departure, Ending, Joined, Renewal, Session};
 use queue_core::{Place, Timestamp};
 
-use super::super::gateway::Outbox;
+use super::super::outbox::Outbox;
 use super::super::sabotage::Plant;
 use super::super::visitor::{Shown, Stage, Temper, Visitor};
 use super::super::wire::{Answer, Parcel, Reply, Request};

@@ -139,12 +139,8 @@ impl Judge {
         // Begun behind a partition: the visitor was not told, and the primary does not know whose it is.
         let nobodys =
             |number, facts: &SessionFacts| !facts.confirmed && !facts.told && knows.session_end(number).is_none();
-        // Renewals were all that a server lost, and no mark told: until the ticket is shown again it takes them to be over.
-        let shortened = &self.nodes[step.node].shortened;
-        let over = |number| shortened.get(&number).is_some_and(|ends| *ends + LEEWAY <= now);
-        let unheard = live().any(|(number, _)| over(number));
         let inside: BTreeSet<VisitorId> = live()
-            .filter(|(number, facts)| !nobodys(*number, facts) && !over(*number))
+            .filter(|(number, facts)| !nobodys(*number, facts))
             .map(|(_, facts)| facts.session.id.visitor)
             .collect();
         let (inside, all) = (inside.len() as u32, live().count() as u32);
@@ -154,11 +150,7 @@ impl Judge {
             format!("{inside} are inside, {limit} may be; the store knows and assumes {counted:?} of {whose:?}")
         })?;
         if all > limit {
-            self.excuse(if unheard {
-                "above the limit by renewals that a server lost and no mark told of"
-            } else {
-                "above the limit by sessions nobody was told of, or a visitor's second one"
-            });
+            self.excuse("above the limit by sessions nobody was told of, or a visitor's second one");
         }
         let really = self
             .sessions
@@ -194,7 +186,6 @@ impl Judge {
         let facts = &mut self.sessions[known];
         facts.ends = facts.ends.max(ends);
         self.nodes[node].knows.learn_session(known, ends);
-        self.nodes[node].shortened.remove(&known);
     }
 
     /// A gateway that knows whose session it is remembers until when it was prolonged.

@@ -47,10 +47,11 @@ impl World {
         }
     }
 
-    pub(super) fn send(&mut self, number: usize, request: Request) {
+    /// A call that a gateway makes now.
+    fn parcel(&self, number: usize, request: Request) -> Parcel {
         let now = self.clock.now();
         let gateway = &self.gateways[number];
-        let parcel = Parcel {
+        Parcel {
             gateway: number,
             process: gateway.id,
             connection: gateway.connection,
@@ -59,7 +60,12 @@ impl World {
             caller: gateway.memory.caller(now),
             knew: gateway.knew(&request),
             request,
-        };
+        }
+    }
+
+    pub(super) fn send(&mut self, number: usize, request: Request) {
+        let (now, parcel) = (self.clock.now(), self.parcel(number, request));
+        let gateway = &self.gateways[number];
         if gateway.cut_until > now || !self.stores.nodes[parcel.node].is_up {
             return self.bad_luck(&parcel.request);
         }
@@ -157,18 +163,7 @@ impl World {
 
     /// A call that is carried out the moment it is made.
     pub(super) fn at_once(&mut self, number: usize, request: Request) -> Result<Answer, Violation> {
-        let now = self.clock.now();
-        let gateway = &self.gateways[number];
-        let parcel = Parcel {
-            gateway: number,
-            process: gateway.id,
-            connection: gateway.connection,
-            node: gateway.node,
-            sent: now,
-            caller: gateway.memory.caller(now),
-            knew: gateway.knew(&request),
-            request,
-        };
+        let (now, parcel) = (self.clock.now(), self.parcel(number, request));
         let answer = self.execute(&parcel)?;
         self.gateways[number].note(now, &answer);
         Ok(answer)

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use queue_core::invariants::Violation;
-use queue_core::store::{Caller, GatewayId, LimitsSource, MemoryStore, Proposal, Store};
+use queue_core::store::{GatewayId, LimitsSource, Proposal};
 use queue_core::{Limits, Timestamp};
 
 use super::super::gateway::Gateway;
 use super::super::plants::{Plant, Planted};
 use super::super::stores::Node;
 use super::{Happening, World};
-use crate::simulation::wire::{Request, at_once};
+use crate::simulation::wire::Request;
 use crate::support::dice::Dice;
 
 /// Limits that are felt: a small cohort and a slow rate.
@@ -151,12 +151,7 @@ impl World {
         let Some(which) = self.dice.one_of(&own) else { return };
         let copy = &self.stores.copies[which];
         self.stores.nodes[primary].store.restore(copy.store.copy(server));
-        let mark = |store: &MemoryStore| {
-            let look = at_once(store.copy(server).follow(&self.room, Caller::newcomer(), None));
-            look.ok().map(|stamped| stamped.mark)
-        };
-        let same_marks = mark(&copy.store) == mark(self.stores.nodes[primary].store.sound());
-        self.judge.fell_back(primary, copy.facts.clone(), same_marks, now);
+        self.judge.fell_back(primary, copy.facts.clone(), now);
         self.count("old backups restored");
     }
 

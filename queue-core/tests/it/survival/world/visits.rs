@@ -7,11 +7,11 @@ use queue_core::store::{
     Arrival, Called, Claim, Claimed, Departure, Ending, Joined, Renewal, Renewed, Session, Stamped,
 };
 
-use super::super::gateway::Outbox;
 use super::super::plants::Plant;
 use super::super::visitor::{Shown, Stage, Temper, Visitor};
 use super::calls::Parcel;
 use super::{Happening, LONGEST_POLL, TERMS, World};
+use crate::simulation::outbox::Outbox;
 use crate::simulation::wire::{Answer, Reply, Request};
 
 impl World {
